@@ -1,0 +1,45 @@
+"""Consent: the moves a person can make, and the evidence kept of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.audience.subscriber import State
+from newsletter.errors import IllegalMove
+
+# Somebody who left comes back only by asking again and confirming (pending → active), never by an
+# import or by a colleague's hand. Erasure is final: whoever returns is a new person.
+MOVES: dict[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.ACTIVE, State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED}),
+    State.ACTIVE: frozenset({State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED}),
+    State.UNSUBSCRIBED: frozenset({State.PENDING, State.COMPLAINED, State.ERASED}),
+    State.BOUNCED: frozenset({State.PENDING, State.UNSUBSCRIBED, State.COMPLAINED, State.ERASED}),
+    State.COMPLAINED: frozenset({State.PENDING, State.ERASED}),
+    State.ERASED: frozenset(),
+}
+
+DEPARTED = frozenset({State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED})
+
+
+def move(old: State, new: State) -> State:
+    """*new*, if consent may go there from *old*. Raises IllegalMove if it may not."""
+    if new not in MOVES[old]:
+        msg = f"consent cannot go from {old} to {new}"
+        raise IllegalMove(msg)
+    return new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Why we believe a person's consent stands where it does. `at` is aware, in UTC.
+
+    `how` is the door it came through (import, add, web, one-click, …), `source` what was said about
+    where it comes from, `text` the version of the wording the person agreed to.
+    """
+
+    at: datetime
+    how: str
+    source: str
+    state: State | None = None  # the state it led to; None while it is yet to be decided row by row
+    text: str = ""

@@ -1,0 +1,1 @@
+"""What happens to a letter on its way to one person: plan, batch, message, outcome."""

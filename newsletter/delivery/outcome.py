@@ -1,0 +1,61 @@
+"""What became of a delivery: the states, the moves allowed between them, and a provider's receipt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from newsletter.errors import IllegalMove
+
+
+class Status(StrEnum):
+    """Where one delivery (this issue to this subscriber) stands."""
+
+    PLANNED = "planned"  # will be sent when it is due
+    CLAIMED = "claimed"  # a sender holds it; the provider may have been called
+    ACCEPTED = "accepted"  # the provider took it
+    REFUSED = "refused"  # the provider will never take it for this recipient
+    DEFERRED = "deferred"  # the provider wants it later
+    UNKNOWN = "unknown"  # may have left, may not have; never sent again by itself
+    HELD = "held"  # its time passed, or it cannot be filled; a person decides
+    CANCELLED = "cancelled"  # called off before it left
+    SUPPRESSED = "suppressed"  # the recipient left between plan and claim
+    DELIVERED = "delivered"  # the recipient's server took it
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.PLANNED: frozenset({Status.CLAIMED, Status.HELD, Status.CANCELLED, Status.SUPPRESSED}),
+    # Back to planned only before the call, or with proof that nothing left (see `Receipt`).
+    Status.CLAIMED: frozenset(
+        {Status.ACCEPTED, Status.REFUSED, Status.DEFERRED, Status.UNKNOWN, Status.HELD, Status.SUPPRESSED, Status.PLANNED}
+    ),
+    Status.DEFERRED: frozenset({Status.CLAIMED, Status.CANCELLED}),
+    Status.UNKNOWN: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED}),
+    Status.HELD: frozenset({Status.PLANNED, Status.CANCELLED}),
+    Status.ACCEPTED: frozenset({Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED}),
+    Status.DELIVERED: frozenset({Status.BOUNCED, Status.COMPLAINED}),
+}
+
+
+def move(old: Status, new: Status) -> Status:
+    """*new*, if a delivery may go there from *old*. Raises IllegalMove if it may not."""
+    if new not in MOVES.get(old, frozenset()):
+        msg = f"a delivery cannot go from {old} to {new}"
+        raise IllegalMove(msg)
+    return new
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the provider said about one delivery.
+
+    `status` PLANNED means: proof that nothing left (only from a provider's `settle`).
+    `reason` is for people and holds no address.
+    """
+
+    seq: int
+    status: Status
+    provider_id: str = ""
+    reason: str = ""

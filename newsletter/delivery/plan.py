@@ -1,0 +1,78 @@
+"""A plan: one issue, frozen, with everyone who is to get it and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.audience.predicate import Predicate
+from newsletter.audience.subscriber import Subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is to be planned: the frozen edition, the audience as a condition, and when each zone is due.
+
+    `due` maps an IANA name to an aware UTC instant; `due_elsewhere` is for unknown zones and for names
+    that are not in the map.
+    """
+
+    issue_id: str
+    revision: int
+    edition_hash: str
+    audience: Predicate
+    due: Mapping[str, datetime]
+    due_elsewhere: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Who would get an issue: candidates = planned + all excluded, in people."""
+
+    candidates: int
+    excluded: Mapping[str, int]  # reason → people
+    due: Mapping[datetime, int]  # instant → people
+    unknown_zones: int  # of the planned, how many have no zone of their own
+
+    @property
+    def planned(self) -> int:
+        """How many people would be mailed."""
+        return sum(self.due.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedIssue:
+    """An issue whose plan is written. `secret` makes the references of its deliveries, for ever."""
+
+    no: int
+    issue_id: str
+    revision: int
+    edition_hash: str
+    secret: bytes
+    planned_at: datetime
+    candidates: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """One delivery in a sender's hands; `seq` counts from 1 within its issue."""
+
+    seq: int
+    person: Subscriber
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Deliveries that one sender, and nobody else, may hand to the provider now.
+
+    `claimed_at` is the instant of the *first* claim of this batch, so that a resumed batch repeats the
+    same bytes. Whoever left since the plan is not among `deliveries`: they were recorded as suppressed.
+    """
+
+    issue_no: int
+    batch_no: int
+    worker: str
+    claimed_at: datetime
+    due_at: datetime
+    deliveries: tuple[Claimed, ...]

@@ -1,0 +1,58 @@
+"""What the ledger tells people: tallies that add up, and one person's story."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from newsletter.delivery.outcome import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Where the people of one frozen audience stand; all counts are people.
+
+    `by_status` covers the planned, `excluded` (reason → people) the others; together they are `candidates`.
+    `reasons` splits a status by reason where one was recorded.
+    """
+
+    candidates: int
+    by_status: Mapping[Status, int]
+    excluded: Mapping[str, int]
+    reasons: Mapping[tuple[Status, str], int]
+    next_due_at: datetime | None  # the earliest instant still to come
+    last_outcome_at: datetime | None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether nobody is missing and nobody counted twice."""
+        return sum(self.by_status.values()) + sum(self.excluded.values()) == self.candidates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing that happened to a delivery, or will (then `at` is in the future)."""
+
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryStory:
+    """One issue and one person: where the delivery stands, how it came there, and which bytes it was.
+
+    `seq` is None where the person was excluded at the plan; `status` is then None and `reason` says why.
+    """
+
+    issue_id: str
+    issue_no: int
+    revision: int
+    edition_hash: str
+    status: Status | None
+    reason: str
+    seq: int | None
+    provider_id: str
+    values_digest: bytes
+    claimed_at: datetime | None
+    steps: tuple[Step, ...]

@@ -1,0 +1,84 @@
+"""Every error this program raises on purpose.
+
+NewsletterError                 1  something could not be done
+├── SettingsError               2  newsletter.toml or the environment says something wrong
+├── NotFound                    1  no such issue, subscriber, file or plan
+├── IssueHasProblems            3  a letter that may not leave, with all its problems
+├── NotApproved                 3  a letter nobody approved, or one that changed since
+├── ImportHasProblems           1  a list of people that cannot be read
+├── StoreError                  1  the database is missing, locked, read-only, full or of another version
+│   └── LeaseLost               1  another sender took over a batch we thought was ours
+├── IllegalMove                 1  a state may not follow another (a bug, or two versions of this program)
+├── Doubt                       4  some deliveries are neither certainly sent nor certainly unsent
+└── ProviderRefused             1  the provider will take nothing from us until somebody mends the set-up
+
+The number is the exit code of the command line. A message says what happened, `at` says where and
+`hint` says what to do next; none of them ever holds a secret or a whole address.
+"""
+
+from __future__ import annotations
+
+
+class NewsletterError(Exception):
+    """Something could not be done; shown to people as `at: message` and a hint."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "", at: str = "") -> None:
+        """Keep *message*, the next step *hint* and the place *at* (a path, `path:line` or a setting)."""
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.at = at
+
+    def __str__(self) -> str:
+        """The place and the message on one line."""
+        return f"{self.at}: {self.message}" if self.at else self.message
+
+
+class SettingsError(NewsletterError):
+    """newsletter.toml or the environment says something wrong."""
+
+    exit_code = 2
+
+
+class NotFound(NewsletterError):
+    """No such issue, subscriber, file or plan."""
+
+
+class IssueHasProblems(NewsletterError):
+    """A letter that may not leave; the problems themselves were shown as data."""
+
+    exit_code = 3
+
+
+class NotApproved(NewsletterError):
+    """A letter nobody approved, or one that changed since it was approved."""
+
+    exit_code = 3
+
+
+class ImportHasProblems(NewsletterError):
+    """A list of people that cannot be read."""
+
+
+class StoreError(NewsletterError):
+    """The database is missing, locked, read-only, full or of another version."""
+
+
+class LeaseLost(StoreError):
+    """Another sender took over a batch we thought was ours."""
+
+
+class IllegalMove(NewsletterError):
+    """A state may not follow another: a bug, or two versions of this program on one database."""
+
+
+class Doubt(NewsletterError):
+    """Some deliveries are neither certainly sent nor certainly unsent; nobody is mailed again by itself."""
+
+    exit_code = 4
+
+
+class ProviderRefused(NewsletterError):
+    """The provider will take nothing from us until somebody mends the set-up."""

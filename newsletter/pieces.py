@@ -1,0 +1,214 @@
+"""A text with holes: literal pieces, and between them slots that differ per recipient.
+
+The ground on which rendering (which cuts the text), delivery (which carries it) and providers (which
+fill it) meet. Filling is the hot path of a send: one look-up and one escape per distinct slot, then a join.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import b2a_base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from urllib.parse import quote
+
+Encoder = Callable[[str], bytes]
+
+# What may break a line, end a header or reorder its surroundings unseen never leaves a hole: C0 and C1
+# controls, line and paragraph separators, and the bidi overrides and isolates (Unicode UAX #9).
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]+")
+_HTML_SPECIAL = re.compile("[&<>\"']")
+_HTML_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
+
+
+def one_line(value: str) -> str:
+    """*value* on one line: runs of control, separator and bidi override characters become one space."""
+    return _UNSAFE.sub(" ", value).strip() if _UNSAFE.search(value) else value
+
+
+def _html(value: str) -> str:
+    return _HTML_SPECIAL.sub(lambda found: _HTML_ESCAPES[found[0]], value)
+
+
+def _text(value: str) -> bytes:
+    return one_line(value).encode()
+
+
+def _html_text(value: str) -> bytes:
+    return _html(one_line(value)).encode()
+
+
+def _url_part(value: str) -> bytes:
+    return quote(one_line(value), safe="").encode()
+
+
+def _ascii(value: str) -> bytes:
+    return value.encode("ascii")
+
+
+_QP_SAFE = re.compile(r"[!-<>-~](?:[ !-<>-~]*[!-<>-~])?", re.ASCII)
+_QP_LINE = 75  # RFC 2045 §6.7 allows 76 with the soft break's "="
+
+
+def quoted_printable(data: bytes) -> bytes:
+    """*data* as quoted-printable that may be cut or continued anywhere: no line over 75 characters.
+
+    A dot or "From " at the start of a line is encoded, so that neither SMTP nor an mbox has to change it.
+    """
+    lines = []
+    for line in data.replace(b"\r\n", b"\n").split(b"\n"):
+        encoded = [_QP_BYTE[byte] for byte in line]
+        if encoded and line[-1] in b" \t":
+            encoded[-1] = b"=%02X" % line[-1]
+        lines.append(b"=\r\n".join(_qp_wrap(encoded)))
+    return b"\r\n".join(lines)
+
+
+_QP_BYTE = [bytes([b]) if b in (9, *range(32, 61), *range(62, 127)) else b"=%02X" % b for b in range(256)]
+
+
+def _qp_wrap(encoded: list[bytes]) -> list[bytes]:
+    rows: list[bytes] = []
+    start, size = 0, 0
+    for index, symbol in enumerate(encoded):
+        if size + len(symbol) > _QP_LINE:
+            rows.append(_qp_guard(b"".join(encoded[start:index])))
+            start, size = index, len(rows[-1]) - len(rows[-1])
+        # A guarded first character grows by two.
+        size += len(symbol) + (2 if size == 0 and symbol in (b".", b"F") else 0)
+    rows.append(_qp_guard(b"".join(encoded[start:])))
+    return rows
+
+
+def _qp_guard(row: bytes) -> bytes:
+    if row.startswith(b"."):
+        return b"=2E" + row[1:]
+    if row.startswith(b"From "):
+        return b"=46" + row[1:]
+    return row
+
+
+@lru_cache(maxsize=4096)
+def _qp_value(value: bytes) -> bytes:
+    return quoted_printable(value)
+
+
+def _in_qp(escape: Encoder) -> Encoder:
+    """The encoder *escape* followed by quoted-printable.
+
+    The skeleton puts a soft break before and after every slot, so a value starts on a line of its own
+    and cannot push its neighbours over the limit.
+    """
+
+    def encode(value: str) -> bytes:
+        escaped = escape(value)
+        if len(escaped) <= _QP_LINE and escaped.isascii() and escaped[:1] not in (b".", b"F"):
+            if _QP_SAFE.fullmatch(escaped.decode("ascii")):
+                return escaped
+        return _qp_value(escaped)
+
+    return encode
+
+
+_WORD_BYTES = 42  # base64 of 42 bytes and the frame "=?utf-8?b?…?=" stay under the 75 of RFC 2047 §2
+
+
+@lru_cache(maxsize=4096)
+def header_text(value: str, room: int = 60) -> bytes:
+    """*value* as an unstructured header body or a display name: plain if it can be, else RFC 2047 words.
+
+    `room` is how many characters are left on the first line; longer plain text is folded at spaces.
+    ASCII that holds "=?" is encoded too, since readers would decode it.
+    """
+    value = one_line(value)
+    if value.isascii() and "=?" not in value and "  " not in value:
+        folded = _fold(value, room)
+        if folded is not None:
+            return folded.encode()
+    words, current = [], b""
+    for character in value:
+        octets = character.encode()
+        if len(current) + len(octets) > _WORD_BYTES:
+            words.append(current)
+            current = b""
+        current += octets
+    words.append(current)
+    return b"\r\n ".join(b"=?utf-8?b?" + b2a_base64(word, newline=False) + b"?=" for word in words if word)
+
+
+def _fold(value: str, room: int) -> str | None:
+    lines, line = [], ""
+    for word in value.split(" "):
+        longer = f"{line} {word}" if line else word
+        if len(longer) > (room if not lines else 76):
+            if not line:
+                return None
+            lines.append(line)
+            line = word
+            if len(word) > 76:
+                return None
+        else:
+            line = longer
+    return "\r\n ".join([*lines, line])
+
+
+ENCODERS: Mapping[str, Encoder] = {
+    "text": _text,  # a place in plain text
+    "html": _html_text,  # HTML text, or a part of an attribute that is no address
+    "url": _url_part,  # a part of an address in an attribute: percent-encoded, hence HTML-safe
+    "href": _html_text,  # a whole address of our own making in an attribute
+    "raw": _ascii,  # made by us, ASCII, already right for where it stands
+    "header": header_text,
+    "text/qp": _in_qp(_text),
+    "html/qp": _in_qp(_html_text),
+    "url/qp": _in_qp(_url_part),
+    "href/qp": _in_qp(_html_text),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A hole: which value goes in, and how it is escaped for the place where it stands."""
+
+    value: str
+    encoder: str
+
+    def __post_init__(self) -> None:
+        if self.encoder not in ENCODERS:
+            msg = f"no encoder {self.encoder!r}"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Literal pieces and slots in the order of the text; equal parts make an equal text."""
+
+    parts: tuple[bytes | Slot, ...]
+
+    @cached_property
+    def slots(self) -> tuple[Slot, ...]:
+        """The distinct slots, in order of first appearance."""
+        return tuple(dict.fromkeys(part for part in self.parts if isinstance(part, Slot)))
+
+    @cached_property
+    def _plan(self) -> tuple[list[bytes], list[tuple[str, Encoder, list[int]]]]:
+        places: dict[Slot, list[int]] = {slot: [] for slot in self.slots}
+        frame: list[bytes] = []
+        for index, part in enumerate(self.parts):
+            if isinstance(part, Slot):
+                places[part].append(index)
+                frame.append(b"")
+            else:
+                frame.append(part)
+        return frame, [(slot.value, ENCODERS[slot.encoder], where) for slot, where in places.items()]
+
+    def fill(self, values: Mapping[str, str]) -> bytes:
+        """The text for one recipient. Raises KeyError if a slot has no value."""
+        frame, plan = self._plan
+        filled = frame.copy()
+        for name, encode, places in plan:
+            encoded = encode(values[name])
+            for index in places:
+                filled[index] = encoded
+        return b"".join(filled)
