@@ -1,0 +1,95 @@
+"""What is handed to a provider: one letter in pieces, and a row of values for each recipient."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+from newsletter.pieces import Pieces
+
+# The values of a row that belong to the envelope and not to the text of the letter.
+TO, SUBJECT, DATE, MESSAGE_ID = "@to", "@subject", "@date", "@message_id"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body:
+    """One variant of a letter: its parts for providers that build the message, and the whole MIME message."""
+
+    html: Pieces
+    text: Pieces
+    mime: Pieces
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """Everything the recipients of a batch have in common. `headers` are those beside To, Subject and Date."""
+
+    issue_id: str
+    sender: str
+    subject: Pieces
+    headers: tuple[tuple[str, Pieces], ...]
+    bodies: tuple[Body, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One recipient of a batch: `ref` names the delivery to the outside, `variant` is an index of `bodies`."""
+
+    seq: int
+    ref: str
+    address: str
+    name: str
+    variant: int
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """What one call hands over. The same claim makes the same bytes, however often it is resumed."""
+
+    letter: Letter
+    claimed_at: datetime
+    rows: tuple[Row, ...]
+
+    def message(self, row: Row) -> bytes:
+        """The whole message for *row*, ready for SMTP: CRLF line ends, no line over 998 octets."""
+        return self.letter.bodies[row.variant].mime.fill(row.values)
+
+
+def delivery_ref(issue_no: int, seq: int, *, secret: bytes) -> str:
+    """The name by which the outside world knows a delivery: opaque, the same for ever, hard to forge.
+
+    A synthetic-IV construction (compare RFC 5297): the tag authenticates (issue, seq) and also masks the
+    seq, so a reference tells nobody how long the list is, and no table of references is needed. Lower
+    case base32, because it stands in file names, Message-IDs and the local parts of addresses.
+    """
+    payload = struct.pack(">Q", seq)
+    tag = blake2b(payload, key=secret, digest_size=12, person=b"delivery").digest()
+    masked = bytes(a ^ b for a, b in zip(payload, blake2b(tag, key=secret, digest_size=8).digest(), strict=True))
+    return f"{issue_no}-{base64.b32encode(tag + masked).decode().lower()}"
+
+
+def read_delivery_ref(ref: str, *, secret: bytes) -> int | None:
+    """The seq that *ref* stands for, or None if this plan never made such a reference."""
+    number, _, sealed = ref.partition("-")
+    try:
+        raw = base64.b32decode(sealed.upper())
+    except ValueError:
+        return None
+    mask = blake2b(raw[:12], key=secret, digest_size=8).digest()
+    seq = int.from_bytes(bytes(a ^ b for a, b in zip(raw[12:], mask, strict=False)))
+    return seq if number.isdecimal() and delivery_ref(int(number), seq, secret=secret) == ref else None
+
+
+def values_digest(values: Mapping[str, str]) -> bytes:
+    """16 bytes that tell whether a delivery would be filled with the same values again."""
+    digest = blake2b(digest_size=16, person=b"hole values")
+    for name in sorted(values):
+        for part in (name, values[name]):
+            octets = part.encode()
+            digest.update(len(octets).to_bytes(4) + octets)
+    return digest.digest()
