@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -37,7 +39,7 @@ def find_binaries() -> Path | None:
 
 def _candidates() -> Iterator[Path]:
     if chosen := os.environ.get("NL_PG_BIN"):
-        yield Path(chosen)
+        yield Path(chosen).resolve()
     if on_path := shutil.which("initdb"):
         yield Path(on_path).resolve().parent  # Homebrew and others put links on the PATH
         yield Path(on_path).parent
@@ -95,7 +97,9 @@ class Postgres:
         with (self._home / "log").open("ab") as log:
             self._server = subprocess.Popen(
                 [self._bin / "postgres", "-D", self._home / "data", *arguments],
-                user=AS_USER, cwd=self._home, stdout=log, stderr=log, start_new_session=True,  # ^C is for pytest
+                user=AS_USER, cwd=self._home, stdout=log, stderr=log,
+                start_new_session=True,  # ^C is for pytest
+                preexec_fn=_end_with_pytest,  # noqa: PLW1509  no threads yet where this is called
             )  # fmt: skip
         give_up = time.monotonic() + START_S
         while self._server.poll() is None and time.monotonic() < give_up:
@@ -141,5 +145,16 @@ class Postgres:
             works = None
         if works and works.returncode == 0:
             return binaries
-        shutil.copytree(binaries.parent, self._home / "programs", symlinks=True)
-        return self._home / "programs" / "bin"
+        # The wheel's programs look for their libraries at ../../../<package>.libs, so the shape is kept.
+        install, package = binaries.parent, binaries.parent.parent
+        copy = self._home / "programs" / package.name / install.name
+        shutil.copytree(install, copy, symlinks=True)
+        if (libraries := package.with_name(f"{package.name}.libs")).is_dir():
+            shutil.copytree(libraries, copy.parent.with_name(libraries.name))
+        return copy / "bin"
+
+
+def _end_with_pytest() -> None:
+    """Asks Linux to stop the server if pytest is killed with no time to clean up (PR_SET_PDEATHSIG = 1)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
