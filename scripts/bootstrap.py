@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -79,12 +79,22 @@ def set_up(*locks: Path) -> None:
         try:
             VENV.mkdir(exist_ok=True)
             with (VENV / "nl-lock").open("w") as guard:
-                fcntl.flock(guard, fcntl.LOCK_EX)  # a second start waits here, then finds nothing missing
+                wait_for(guard)
                 install(missing(locks))
         except PermissionError as err:
             raise SetupError(f"cannot write {err.filename or VENV}: set up in a checkout you may write to") from err
         except OSError as err:
             raise SetupError(f"cannot set up {VENV}: {err.strerror or err}") from err
+
+
+def wait_for(guard: TextIO) -> None:
+    """Comes back once no other start is setting up; what that one installed is then no longer missing."""
+    os.set_inheritable(guard.fileno(), True)  # where we are killed, the pip we leave behind still holds it
+    try:
+        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("nl: waiting for another start that is setting up …", file=sys.stderr, flush=True)
+        fcntl.flock(guard, fcntl.LOCK_EX)
 
 
 def missing(locks: tuple[Path, ...]) -> list[Path]:
@@ -160,7 +170,15 @@ def quietly(command: list[str]) -> subprocess.CompletedProcess[str]:
     if "PIP_CACHE_DIR" not in env and not os.access(home, os.W_OK):
         env["PIP_NO_CACHE_DIR"] = "1"  # no home, no cache: a build account must not get a /nonexistent folder
     try:
-        return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            close_fds=False,  # see wait_for
+        )
     except OSError as err:  # a venv whose Python is gone
         return subprocess.CompletedProcess(command, 127, "", str(err))
 
