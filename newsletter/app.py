@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from newsletter.errors import NotFound, SettingsError
+from newsletter.errors import NotFound, SettingsError, StoreError
 from newsletter.settings import FILE, KEY_FILE, Settings
 from newsletter.sources import git
 from newsletter.sources.files import Workspace, starter
@@ -68,6 +68,8 @@ class Newsletter:
         from newsletter.store.db import connect
         from newsletter.store.schema import check_version
 
+        if not self.has_database():
+            raise StoreError("there is no database yet", at=self.settings.database.removeprefix("sqlite:///"), hint="make it: newsletter db upgrade")
         database = connect(self.settings.database)
         self._opened.append(database)
         check_version(database)
@@ -203,10 +205,11 @@ class Newsletter:
             setting=setting,
             theme_name=settings.theme,
             theme_files=self.workspace.theme(settings.theme),
-            segments=self._segments(),
+            segments=self.segments(),
         )
 
-    def _segments(self) -> dict[str, Mapping[str, object]]:
+    def segments(self) -> dict[str, Mapping[str, object]]:
+        """The rules of subscribers/segments.toml by name, as data."""
         from newsletter.audience.segments import read_segments, to_data
 
         text = self.workspace.optional("subscribers/segments.toml") or ""
@@ -216,7 +219,7 @@ class Newsletter:
 
     def outlook(self, name: str) -> Outlook:
         """What planning an approved letter would mean; writes nothing."""
-        from newsletter.store.ledger import SqlPlanner
+        from newsletter.store.planner import SqlPlanner
         from newsletter.store.subscribers import SqlPeople
         from newsletter.usecases.prepare import look_ahead
 
@@ -226,7 +229,7 @@ class Newsletter:
     def plan(self, name: str) -> PlannedIssue:
         """The plan of an approved letter, written once."""
         from newsletter.store.editions import SqlEditions
-        from newsletter.store.ledger import SqlPlanner
+        from newsletter.store.planner import SqlPlanner
         from newsletter.store.subscribers import SqlPeople
         from newsletter.usecases.prepare import write_plan
 
@@ -241,7 +244,7 @@ class Newsletter:
         )
 
     def _plan(self, name: str) -> tuple[Edition, Plan]:
-        from newsletter.store.ledger import SqlPlanner
+        from newsletter.store.planner import SqlPlanner
         from newsletter.usecases.prepare import plan_for
 
         approval, edition = self.approved(name)
@@ -250,7 +253,7 @@ class Newsletter:
 
     def planned(self, name: str) -> PlannedIssue | None:
         """The plan of a letter, if it was written."""
-        from newsletter.store.ledger import SqlPlanner
+        from newsletter.store.planner import SqlPlanner
 
         return SqlPlanner(self.database).planned(self.issue_id(name))
 
@@ -306,7 +309,8 @@ class Newsletter:
 
     def status(self, name: str | None = None) -> list[Status]:
         """Where one issue stands, or all of them, newest first."""
-        from newsletter.store.ledger import SqlChronicle, SqlPlanner
+        from newsletter.store.chronicle import SqlChronicle
+        from newsletter.store.planner import SqlPlanner
 
         planned = {}
         chronicle = None
@@ -338,7 +342,7 @@ class Newsletter:
 
     def explain(self, address: str, name: str | None) -> tuple[Subscriber, list[DeliveryStory]]:
         """A subscriber and what every issue (or one) did for them, newest first."""
-        from newsletter.store.ledger import SqlChronicle
+        from newsletter.store.chronicle import SqlChronicle
 
         person = self.person(address)
         now = self.clock()
@@ -388,7 +392,7 @@ class Newsletter:
 
         database = connect(self.settings.database)
         self._opened.append(database)
-        upgrade(database)
+        upgrade(database, now=self.clock())
 
 
 def _segments(edition: Edition) -> set[str]:
