@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from newsletter.errors import SettingsError
 
 FILE = "newsletter.toml"
+KEY_FILE = "subscribers/secret.key"  # ignored by Git, readable by its owner alone
 REAL_PROVIDERS: tuple[str, ...] = ()
 PROVIDERS = ("outbox", *REAL_PROVIDERS)
 
@@ -55,6 +56,7 @@ class Settings:
     outbox: Path
     # environment only
     now: datetime | None
+    secret_keys: tuple[bytes, ...] = field(repr=False)
 
 
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -229,6 +231,7 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
     values["database"] = _absolute(values["database"], root)
     values["outbox"] = root / values["outbox"]
     values["now"] = _now(environment, values["provider"])
+    values["secret_keys"] = _secret_keys(root, environment)
     if values["leave_mode"] == "mailto" and not values["leave_mailto"]:
         raise SettingsError("mode = \"mailto\" needs a mailbox", at=f"{FILE} [leave]", hint='add mailto = "leave@example.org"')
     return Settings(root=root, **values)
@@ -278,6 +281,22 @@ def _absolute(url: str, root: Path) -> str:
     if not url.startswith("sqlite:///"):
         return url
     return f"sqlite:///{root / url.removeprefix('sqlite:///')}"
+
+
+def _secret_keys(root: Path, environment: Mapping[str, str]) -> tuple[bytes, ...]:
+    """The keys that sign links, the current one first: from the environment, else from the key file."""
+    source = environment.get("NEWSLETTER_SECRET_KEYS")
+    if source is None:
+        try:
+            source = (root / KEY_FILE).read_text()
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError) as err:
+            raise SettingsError("the keys cannot be read", at=KEY_FILE) from err
+    keys = tuple(key.encode() for key in source.split())
+    if any(not 32 <= len(key) <= 64 for key in keys):  # noqa: PLR2004 - BLAKE2b takes keys of up to 64 bytes
+        raise SettingsError("a key has not 32 to 64 characters", at="NEWSLETTER_SECRET_KEYS or " + KEY_FILE, hint="newsletter init writes a good one")
+    return keys
 
 
 def _now(environment: Mapping[str, str], provider: str) -> datetime | None:

@@ -71,6 +71,9 @@ class Sender:
             keep()
             self.ledger.finish(claim, now=self.clock())
             raise
+        except BaseException:
+            keep()  # what is known is kept; the rest of the batch is for the next sender to settle
+            raise
         keep()
         self.ledger.finish(claim, now=self.clock())
         return done
