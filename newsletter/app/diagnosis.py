@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from newsletter.app import Newsletter
+from newsletter.app.letters import Letters
+from newsletter.app.newsletter import Newsletter
 from newsletter.errors import NewsletterError
 from newsletter.settings import FILE, KEY_FILE, read_settings
 from newsletter.sources import git
@@ -68,7 +69,7 @@ def _theme(newsletter: Newsletter) -> tuple[bool, str, str]:
 
 
 def _segments(newsletter: Newsletter) -> tuple[bool, str, str]:
-    return True, ", ".join(sorted(newsletter.segments())), ""
+    return True, ", ".join(sorted(Letters(newsletter).segments())), ""
 
 
 def _letters(newsletter: Newsletter) -> tuple[bool, str, str]:
@@ -89,7 +90,9 @@ def _keys(newsletter: Newsletter) -> tuple[bool, str, str]:
 def _database(newsletter: Newsletter) -> tuple[bool, str, str]:
     if not newsletter.has_database():
         return False, "there is none yet", "newsletter db upgrade"
-    counts = newsletter.count_people()
+    from newsletter.app.people import People  # the doctor works without a database, too
+
+    counts = People(newsletter).count()
     return True, f"{newsletter.database.place}, {sum(counts.values()):,} people", ""
 
 
