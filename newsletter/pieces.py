@@ -51,8 +51,9 @@ def _ascii(value: str) -> bytes:
 
 
 _QP_LINE = 75  # RFC 2045 §6.7 allows 76 with the soft break's "="
+# What is its own quoted-printable, wherever it stands: no "=", no blank at an end, no "." or "F" in front.
+_QP_SAFE = re.compile(rb"[!-\-/-<>-EG-~](?:[ !-<>-~]*[!-<>-~])?")
 _QP_PLAIN = frozenset((9, *range(32, 61), *range(62, 127)))
-_QP_SAFE = re.compile(r"[!-<>-~](?:[ !-<>-~]*[!-<>-~])?", re.ASCII)
 
 
 def quoted_printable(data: bytes) -> bytes:
@@ -64,7 +65,9 @@ def quoted_printable(data: bytes) -> bytes:
 
 
 def _qp_line(line: bytes) -> bytes:
-    rows, row, size = [], [], 0
+    rows: list[bytes] = []
+    row: list[bytes] = []
+    size = 0
     for index, byte in enumerate(line):
         plain = byte in _QP_PLAIN and not (byte in b" \t" and index == len(line) - 1)
         width = 1 if plain else 3
@@ -92,10 +95,7 @@ def _in_qp(escape: Encoder) -> Encoder:
 
     def encode(value: str) -> bytes:
         escaped = escape(value)
-        if len(escaped) <= _QP_LINE and escaped.isascii() and escaped[:1] not in (b".", b"F"):
-            if _QP_SAFE.fullmatch(escaped.decode("ascii")):
-                return escaped
-        return _qp_value(escaped)
+        return escaped if len(escaped) <= _QP_LINE and _QP_SAFE.fullmatch(escaped) else _qp_value(escaped)
 
     return encode
 
@@ -133,7 +133,8 @@ def encoded_words(value: str) -> bytes:
 
 
 def _fold(value: str, room: int) -> str | None:
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in value.split(" "):
         longer = f"{line} {word}" if line else word
         if len(longer) > (room if not lines else 76):
@@ -158,7 +159,9 @@ def address_header(name: str, address: str) -> str:
     if not name:
         return address
     if name.isascii() and "=?" not in name and len(name) <= _WORD_BYTES:
-        phrase = name if _ATOM_TEXT.fullmatch(name) and "  " not in name else '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+        phrase = (
+            name if _ATOM_TEXT.fullmatch(name) and "  " not in name else '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+        )
     else:
         phrase = encoded_words(name).decode()
     gap = "\r\n " if len(phrase.rpartition("\n")[2]) + len(address) > _ROOM else " "

@@ -21,7 +21,10 @@ NOW = "2026-11-23T20:00:00+00:00"
 def step(about: str, *words: str, home: Path | None = FOLDER) -> None:
     """Run one command as if it had been typed, after saying what it is for."""
     shown = " ".join(f'"{word}"' if " " in word else word for word in words)
-    print(f"\n\033[1m{about}\033[0m\n$ newsletter {shown}" if sys.stdout.isatty() else f"\n{about}\n$ newsletter {shown}", flush=True)
+    print(
+        f"\n\033[1m{about}\033[0m\n$ newsletter {shown}" if sys.stdout.isatty() else f"\n{about}\n$ newsletter {shown}",
+        flush=True,
+    )
     arguments = [*(["--config", str(home)] if home else []), *words]
     try:
         cli.main(arguments, prog_name="newsletter", standalone_mode=True)
@@ -42,7 +45,14 @@ def main() -> None:
     step("Start a newsletter: settings, a theme, sample letters and an invented list", "init", str(FOLDER), home=None)
     os.chdir(FOLDER)
     step("Make its database (one file)", "db", "upgrade")
-    step("Enter the list; wrong rows are named, people who left stay away", "subscribers", "import", "subscribers/sample.csv", "--evidence", "invented for the demo")
+    step(
+        "Enter the list; wrong rows are named, people who left stay away",
+        "subscribers",
+        "import",
+        "subscribers/sample.csv",
+        "--evidence",
+        "invented for the demo",
+    )
     step("Find what is wrong with the letters", "check")
     step("Freeze the letter as it is", "approve", ISSUE)
     step("Freeze who gets it, and when", "plan", ISSUE, "--yes")

@@ -11,7 +11,7 @@ from pathlib import Path
 from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.errors import NewsletterError
-from newsletter.settings import FILE, KEY_FILE, read_settings
+from newsletter.settings.read import FILE, KEY_FILE, read_settings
 from newsletter.sources import git
 
 
@@ -80,7 +80,11 @@ def _letters(newsletter: Newsletter) -> tuple[bool, str, str]:
 def _keys(newsletter: Newsletter) -> tuple[bool, str, str]:
     count = len(newsletter.settings.secret_keys)
     if not count:
-        return False, "there is no key to sign links with", f"newsletter init . writes {KEY_FILE}; on a server set NEWSLETTER_SECRET_KEYS"
+        return (
+            False,
+            "there is no key to sign links with",
+            f"newsletter init . writes {KEY_FILE}; on a server set NEWSLETTER_SECRET_KEYS",
+        )
     path = newsletter.settings.root / KEY_FILE
     if "NEWSLETTER_SECRET_KEYS" not in os.environ and stat.S_IMODE(path.stat().st_mode) & 0o077:
         return False, f"{KEY_FILE} can be read by others", f"chmod 600 {KEY_FILE}"
@@ -111,7 +115,11 @@ def _privacy(newsletter: Newsletter) -> tuple[bool, str, str]:
         private.append(Path(settings.database.removeprefix("sqlite:///")))
     exposed = [newsletter.workspace.relative(path) for path in private if git.would_commit(settings.root, path)]
     if exposed:
-        return False, f"Git does not ignore {', '.join(exposed)}", f"add to .gitignore: {' '.join('/' + name for name in exposed)}"
+        return (
+            False,
+            f"Git does not ignore {', '.join(exposed)}",
+            f"add to .gitignore: {' '.join('/' + name for name in exposed)}",
+        )
     return True, "addresses, messages and keys are out of Git's reach", ""
 
 

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from newsletter.app.newsletter import Newsletter
-from newsletter.settings import KEY_FILE
+from newsletter.settings.read import KEY_FILE
 from newsletter.sources.files import Workspace, starter
 
 

@@ -15,7 +15,7 @@ from newsletter.content.parse import Defaults
 from newsletter.delivery.message import Batch, Row
 from newsletter.rendering.compile import Setting
 from newsletter.rendering.edition import Edition, Identity, read_edition
-from newsletter.settings import FILE
+from newsletter.settings.read import FILE
 from newsletter.sources import git
 from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from newsletter.audience.links import Signer
 from newsletter.audience.subscriber import Subscriber
 from newsletter.errors import SettingsError, StoreError
-from newsletter.settings import KEY_FILE, Settings
+from newsletter.settings.read import KEY_FILE, Settings
 from newsletter.sources.files import Workspace
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Newsletter:
         self.settings = settings
         self.workspace = Workspace(settings.root)
 
-    def __enter__(self) -> Newsletter:
+    def __enter__(self) -> Self:
         """Itself."""
         return self
 
@@ -51,7 +51,9 @@ class Newsletter:
 
         if not self.has_database():
             raise StoreError(
-                "there is no database yet", at=self.settings.database.removeprefix("sqlite:///"), hint="make it: newsletter db upgrade"
+                "there is no database yet",
+                at=self.settings.database.removeprefix("sqlite:///"),
+                hint="make it: newsletter db upgrade",
             )
         database = connect(self.settings.database)
         try:

@@ -25,13 +25,20 @@ class People:
         """The subscriber with this address. Raises NotFound."""
         person = self._people.find(address)
         if person is None:
-            raise NotFound("nobody on the list has this address", hint="newsletter subscribers stats shows who is there, in numbers")
+            raise NotFound(
+                "nobody on the list has this address",
+                hint="newsletter subscribers stats shows who is there, in numbers",
+            )
         return person
 
-    def enter(self, rows: Iterator[Entry | Rejected], *, how: str, source: str, watch: Callable[[int], None]) -> ImportReport:
+    def enter(
+        self, rows: Iterator[Entry | Rejected], *, how: str, source: str, watch: Callable[[int], None]
+    ) -> ImportReport:
         """Enter people; *source* says in words where their consent comes from."""
         now = self._clock()
-        return import_people(rows, people=self._people, evidence=Evidence(at=now, how=how, source=source), now=now, watch=watch)
+        return import_people(
+            rows, people=self._people, evidence=Evidence(at=now, how=how, source=source), now=now, watch=watch
+        )
 
     def everyone(self) -> Iterator[Subscriber]:
         """All people, in constant memory."""

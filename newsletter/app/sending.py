@@ -45,7 +45,9 @@ class Sending:
         """What planning an approved letter would mean; writes nothing."""
         edition, plan = self._plan(name)
         database = self._newsletter.database
-        return look_ahead(edition, plan, planner=SqlPlanner(database), people=SqlPeople(database), now=self._newsletter.clock())
+        return look_ahead(
+            edition, plan, planner=SqlPlanner(database), people=SqlPeople(database), now=self._newsletter.clock()
+        )
 
     def plan(self, name: str) -> PlannedIssue:
         """The plan of an approved letter, written once."""
@@ -102,11 +104,17 @@ class Sending:
         tally = None
         if planned:
             now = self._newsletter.clock()
-            tally = SqlChronicle(self._newsletter.database).tally(planned.no, now=now, not_before=now - self._newsletter.window)
-        return Standing(issue_id=issue_id, approved_revision=self._letters.revision(issue_id), planned=planned, tally=tally)
+            tally = SqlChronicle(self._newsletter.database).tally(
+                planned.no, now=now, not_before=now - self._newsletter.window
+            )
+        return Standing(
+            issue_id=issue_id, approved_revision=self._letters.revision(issue_id), planned=planned, tally=tally
+        )
 
     def explain(self, person: Subscriber, name: str | None) -> list[DeliveryStory]:
         """What every issue (or one) did for a subscriber, newest first."""
         now = self._newsletter.clock()
-        stories = SqlChronicle(self._newsletter.database).stories(person.id, now=now, not_before=now - self._newsletter.window)
+        stories = SqlChronicle(self._newsletter.database).stories(
+            person.id, now=now, not_before=now - self._newsletter.window
+        )
         return [story for story in stories if name is None or story.issue_id == self._newsletter.issue_id(name)]

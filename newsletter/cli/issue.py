@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,7 @@ def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> Non
     """
     names = issues or tuple(newsletter.workspace.letter_ids())
     if not names:
-        say("There are no letters yet. Begin one: newsletter new \"A title\"")
+        say('There are no letters yet. Begin one: newsletter new "A title"')
     letters = Letters(newsletter)
     built = [letters.check(name) for name in names]
     problems = [problem for each in built for problem in each.problems]
@@ -62,11 +63,20 @@ def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> Non
         if not each.problems:
             say(f"{each.issue.id}: nothing wrong")
     if errors:
-        raise IssueHasProblems(f"{errors} problem{'s' if errors != 1 else ''} to mend", hint="a letter with an error can be neither approved nor sent")
+        raise IssueHasProblems(
+            f"{errors} problem{'s' if errors != 1 else ''} to mend",
+            hint="a letter with an error can be neither approved nor sent",
+        )
 
 
 def _as_data(problem: Problem) -> dict[str, object]:
-    return {"path": problem.at.path, "line": problem.at.line, "level": problem.level, "what": problem.what, "hint": problem.hint}
+    return {
+        "path": problem.at.path,
+        "line": problem.at.line,
+        "level": problem.level,
+        "what": problem.what,
+        "hint": problem.hint,
+    }
 
 
 @click.command()
@@ -74,15 +84,18 @@ def _as_data(problem: Problem) -> dict[str, object]:
 @click.option("--html", "form", flag_value="html", default=True, help="The HTML part (the default).")
 @click.option("--text", "form", flag_value="text", help="The plain text part.")
 @click.option("--eml", "form", flag_value="eml", help="The whole message.")
-@click.option("--as", "address", metavar="ADDRESS", help="As this subscriber gets it; else as somebody we know nothing about.")
+@click.option(
+    "--as", "address", metavar="ADDRESS", help="As this subscriber gets it; else as somebody we know nothing about."
+)
 @with_newsletter
 def render(newsletter: Newsletter, issue: str, form: str, address: str | None) -> None:
     """Print a letter as a reader gets it.
 
     Example: newsletter render 2026-11-23-renew-your-goals > letter.html
     """
-    html, text, message = Letters(newsletter).message_for(issue, _person(newsletter, address) if address else None)
-    click.get_binary_stream("stdout").write({"html": html, "text": text, "eml": message}[form])
+    person = _person(newsletter, address) if address else None
+    html, text, message = Letters(newsletter).message_for(issue, person)
+    sys.stdout.buffer.write({"html": html, "text": text, "eml": message}[form])
 
 
 def _person(newsletter: Newsletter, address: str) -> Subscriber:
@@ -106,10 +119,15 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
         print_problems(built.problems)
     approval, fresh = letters.approve(issue)
     if as_json:
-        print_json({"issue": approval.issue_id, "revision": approval.revision, "edition": approval.edition, "new": fresh})
+        print_json(
+            {"issue": approval.issue_id, "revision": approval.revision, "edition": approval.edition, "new": fresh}
+        )
         return
     click.echo(f"{approval.issue_id} revision {approval.revision} {approval.edition}")
     if fresh:
-        say(f"Approved by {approval.approved_by}. Commit issues/{approval.issue_id}.approval.toml and .edition/ with the letter.")
+        say(
+            f"Approved by {approval.approved_by}. "
+            f"Commit issues/{approval.issue_id}.approval.toml and .edition/ with the letter."
+        )
     else:
         say("It was approved already, exactly as it is.")

@@ -5,6 +5,7 @@ A command's module is imported only when it is run, so that `--help` and quick c
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from importlib import import_module
@@ -84,7 +85,10 @@ class LazyGroup(click.Group):
 def show_bug(err: Exception, *, verbose: bool) -> None:
     """Say that this program is at fault, and where; the whole traceback only if it was asked for."""
     frame = traceback.extract_tb(err.__traceback__)[-1]
-    click.echo(f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {Path(frame.filename).name}:{frame.lineno}", err=True)
+    click.echo(
+        f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {Path(frame.filename).name}:{frame.lineno}",
+        err=True,
+    )
     if verbose:
         click.echo("".join(traceback.format_exception(err)), err=True)
     else:
@@ -92,12 +96,17 @@ def show_bug(err: Exception, *, verbose: bool) -> None:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", type=click.Path(path_type=Path), metavar="FOLDER", help="The newsletter's folder; else the nearest with a newsletter.toml.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The newsletter's folder; else the nearest with a newsletter.toml.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show all of an unexpected error.")
 @click.version_option(__version__, prog_name="newsletter")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, verbose: bool) -> None:  # noqa: ARG001, FBT001 - read by `invoke`
-    """Write a letter as Markdown, approve it in Git, and send it to every reader once, at their own eight o'clock.
+    r"""Write a letter as Markdown, approve it in Git, and send it to every reader once, at their own eight o'clock.
 
     \b
     Exit codes: 0 done, 1 failed, 2 wrong words or settings, 3 the letter has problems or is not approved,
@@ -108,7 +117,7 @@ def cli(ctx: click.Context, config: Path | None, verbose: bool) -> None:  # noqa
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    if hasattr(sys.stdout, "reconfigure"):  # letters are UTF-8 whatever the terminal's locale says
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
-        sys.stderr.reconfigure(encoding="utf-8", errors="replace")
+    for stream in (sys.stdout, sys.stderr):  # letters are UTF-8 whatever the terminal's locale says
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
     cli(prog_name="newsletter")

@@ -68,7 +68,10 @@ def _plan(sending: Sending, issue: str, *, yes: bool) -> PlannedIssue | None:
 
 def _show_outlook(outlook: Outlook) -> None:
     forecast = outlook.forecast
-    say(f"{outlook.issue_id}, revision {outlook.revision}, would go to {people(forecast.planned)} of {forecast.candidates:,}:")
+    say(
+        f"{outlook.issue_id}, revision {outlook.revision}, "
+        f"would go to {people(forecast.planned)} of {forecast.candidates:,}:"
+    )
     for due_at, count in sorted(forecast.due.items()):
         say(f"  {instant(due_at)}  {count:>9,}")
     if forecast.unknown_zones:
@@ -108,7 +111,11 @@ def send(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
 def _doubt(standing: Standing) -> None:
     unknown = standing.tally.by_status.get(Status.UNKNOWN, 0) if standing.tally else 0
     if unknown:
-        raise Doubt(f"{people(unknown)} may have been mailed or not", at=standing.issue_id, hint="they are not mailed again by themselves")
+        raise Doubt(
+            f"{people(unknown)} may have been mailed or not",
+            at=standing.issue_id,
+            hint="they are not mailed again by themselves",
+        )
 
 
 @click.command()
@@ -145,7 +152,12 @@ def _numbers(status: Standing) -> tuple[str, str, str, str]:
         return "", "", "", ""
     count = status.tally.by_status
     to_come = count.get(Status.PLANNED, 0) + count.get(Status.CLAIMED, 0)
-    return f"{status.tally.candidates:,}", f"{count.get(Status.ACCEPTED, 0):,}", f"{to_come:,}", f"{count.get(Status.HELD, 0):,}"
+    return (
+        f"{status.tally.candidates:,}",
+        f"{count.get(Status.ACCEPTED, 0):,}",
+        f"{to_come:,}",
+        f"{count.get(Status.HELD, 0):,}",
+    )
 
 
 _MEANINGS = {
@@ -184,7 +196,10 @@ def _status_data(status: Standing) -> dict[str, object]:
             "candidates": tally.candidates,
             "by_status": {state.value: number for state, number in tally.by_status.items()},
             "excluded": dict(tally.excluded),
-            "reasons": [{"status": state.value, "reason": reason, "people": number} for (state, reason), number in tally.reasons.items()],
+            "reasons": [
+                {"status": state.value, "reason": reason, "people": number}
+                for (state, reason), number in tally.reasons.items()
+            ],
             "next_due_at": tally.next_due_at,
             "last_outcome_at": tally.last_outcome_at,
         }
@@ -229,7 +244,10 @@ def explain(newsletter: Newsletter, address: str, issue: str | None, as_json: bo
         click.echo("No planned letter knows them yet.")
     for story in stories:
         stands = story.status.value if story.status else "not planned"
-        click.echo(f"\n{story.issue_id}, revision {story.revision}: {click.style(stands, bold=True)}{' (' + story.reason + ')' if story.reason else ''}")
+        click.echo(
+            f"\n{story.issue_id}, revision {story.revision}: {click.style(stands, bold=True)}"
+            f"{f' ({story.reason})' if story.reason else ''}"
+        )
         for step in story.steps:
             click.echo(f"  {instant(step.at)}  {step.what}")
         if story.provider_id:

@@ -7,7 +7,7 @@ decides how its values will be escaped; a mark in a place where no value is safe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from newsletter.content.issue import Problem, Span
@@ -36,6 +36,9 @@ _MARKUP = re.compile(
 _ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*("[^"]*"|'[^']*')""")
 
 
+EncoderAt = Callable[[re.Match[str], Expression], str]
+
+
 class Misplaced(ValueError):
     """A hole stands where no value could be put safely."""
 
@@ -52,13 +55,22 @@ class Marker:
     def mark(self, text: str, at: Span) -> str:
         """*text* with every expression replaced by its mark."""
         if MARK.search(text):
-            self.problems.append(Problem(at=at, what="the text holds a word like 'zqH0000Hqz'", hint="it is reserved; write it differently"))
-        for wrong, hint in (("{%", 'for conditions write for="segment:…" on the block'),):
-            if wrong in text:
-                self.problems.append(Problem(at=_line_of(text, text.index(wrong), at), what=f"letters have no '{wrong}' statements", hint=hint))
+            self.problems.append(
+                Problem(
+                    at=at, what="the text holds a word like 'zqH0000Hqz'", hint="it is reserved; write it differently"
+                )
+            )
+        if "{%" in text:
+            at_statement = _line_of(text, text.index("{%"), at)
+            hint = 'for conditions write for="segment:…" on the block'
+            self.problems.append(Problem(at=at_statement, what="letters have no '{%' statements", hint=hint))
         marked = _EXPRESSION.sub(lambda found: self._one(found[1], _line_of(text, found.start(), at)), text)
         if "{{" in marked:
-            self.problems.append(Problem(at=_line_of(marked, marked.index("{{"), at), what="'{{' is never closed", hint="close it with '}}'"))
+            self.problems.append(
+                Problem(
+                    at=_line_of(marked, marked.index("{{"), at), what="'{{' is never closed", hint="close it with '}}'"
+                )
+            )
         return marked
 
     def constant(self, name: str) -> str:
@@ -73,8 +85,16 @@ class Marker:
             return ""
         known = (*READER_FIELDS, *self.custom_fields, *LINK_FIELDS, *CONSTANT_FIELDS)
         for name in sorted(expression.fields.difference(known)):
-            self.problems.append(Problem(at=at, what=f"no field {name!r}", hint=f"{did_you_mean(name, known)} (own fields: newsletter.toml, [fields])"))
-        for name in sorted(expression.needs.intersection(READER_FIELDS, known) | expression.needs.intersection(self.custom_fields)):
+            self.problems.append(
+                Problem(
+                    at=at,
+                    what=f"no field {name!r}",
+                    hint=f"{did_you_mean(name, known)} (own fields: newsletter.toml, [fields])",
+                )
+            )
+        for name in sorted(
+            expression.needs.intersection(READER_FIELDS, known) | expression.needs.intersection(self.custom_fields)
+        ):
             self.uses.setdefault(name, at)
         if expression not in self.expressions:
             self.expressions.append(expression)
@@ -87,19 +107,16 @@ def _line_of(text: str, position: int, at: Span) -> Span:
 
 def cut_html(html: str, expressions: Sequence[Expression], constants: Mapping[str, str]) -> Pieces:
     """*html* cut at its marks, each slot escaped for where it stands. Raises Misplaced."""
-    regions = []
-    for found in _MARKUP.finditer(html):
-        regions.append((found.start(), found.end(), found))
-    places = iter(regions)
-    region = next(places, None)
+    places = _MARKUP.finditer(html)
+    place = next(places, None)
 
     def encoder(found: re.Match[str], expression: Expression) -> str:
-        nonlocal region
-        while region is not None and region[1] <= found.start():
-            region = next(places, None)
-        if region is None or region[0] > found.start():
+        nonlocal place
+        while place is not None and place.end() <= found.start():
+            place = next(places, None)
+        if place is None or place.start() > found.start():
             return "html"
-        return _encoder_in_markup(region[2], found, expression)
+        return _encoder_in_markup(place, found, expression)
 
     return _cut(html, expressions, constants, encoder)
 
@@ -127,13 +144,13 @@ def cut_text(text: str, expressions: Sequence[Expression], constants: Mapping[st
     return _cut(text, expressions, constants, lambda _found, _expression: "text")
 
 
-def _cut(text: str, expressions: Sequence[Expression], constants: Mapping[str, str], encoder_at: object) -> Pieces:
+def _cut(text: str, expressions: Sequence[Expression], constants: Mapping[str, str], encoder_at: EncoderAt) -> Pieces:
     parts: list[bytes | Slot] = []
     literal = b""
     position = 0
     for found in MARK.finditer(text):
         expression = expressions[int(found[1])]
-        encoder = encoder_at(found, expression)  # type: ignore[operator]
+        encoder = encoder_at(found, expression)
         literal += text[position : found.start()].encode()
         if expression.source in constants:
             literal += ENCODERS[encoder](constants[expression.source])

@@ -67,6 +67,6 @@ def letter(body: str, *, head: str = HEAD) -> str:
     return head + body
 
 
-def built(body: str, *, head: str = HEAD, **options: Any) -> Built:  # noqa: ANN401 - handed on to `desk`
+def built(body: str, *, head: str = HEAD, **options: Any) -> Built:
     """A letter with this body, built."""
     return build(letter(body, head=head), path="issues/a.md", issue_id=ISSUE_ID, desk=desk(**options))

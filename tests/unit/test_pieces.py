@@ -92,7 +92,23 @@ def test_a_subject_reads_as_it_was_written(subject: str) -> None:
         assert not message["subject"].defects
 
 
-NAMES = st.one_of(ANYTHING, st.sampled_from(["", 'Joan "J" Example', "Example, Joan", "Back\\slash", "=?utf-8?q?x?=", "ليلى مثال", "Zoë 🌱", "a" * 80, "A. B.", "a  b"]))
+NAMES = st.one_of(
+    ANYTHING,
+    st.sampled_from(
+        [
+            "",
+            'Joan "J" Example',
+            "Example, Joan",
+            "Back\\slash",
+            "=?utf-8?q?x?=",
+            "ليلى مثال",
+            "Zoë 🌱",
+            "a" * 80,
+            "A. B.",
+            "a  b",
+        ]
+    ),
+)
 
 
 @given(NAMES)

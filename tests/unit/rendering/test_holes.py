@@ -16,7 +16,11 @@ def cut(html: str) -> list[tuple[str, str]]:
     marker = Marker(custom_fields=["city"])
     marked = marker.mark(html, Span("a.md", 1))
     assert marker.problems == []
-    return [(part.value, part.encoder) for part in cut_html(marked, marker.expressions, CONSTANTS).parts if isinstance(part, Slot)]
+    return [
+        (part.value, part.encoder)
+        for part in cut_html(marked, marker.expressions, CONSTANTS).parts
+        if isinstance(part, Slot)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,10 @@ def test_what_is_the_same_for_all_is_put_in_at_once_and_escaped() -> None:
     marked = marker.mark('<a href="{{ archive_url }}">x</a>', Span("a.md", 1))
     pieces = cut_html(marked, marker.expressions, CONSTANTS)
     assert pieces.fill({}) == b'<a href="https://example.org/?a=1&amp;b=2">x</a>'
-    assert cut_text(marker.constant("archive_url"), marker.expressions, CONSTANTS).fill({}) == b"https://example.org/?a=1&b=2"
+    assert (
+        cut_text(marker.constant("archive_url"), marker.expressions, CONSTANTS).fill({})
+        == b"https://example.org/?a=1&b=2"
+    )
 
 
 @pytest.mark.parametrize(
