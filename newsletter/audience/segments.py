@@ -12,7 +12,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 
-from newsletter.audience.importing import is_tag
+from newsletter.audience.columns import is_tag
 from newsletter.audience.predicate import EVERYONE, All, Is, Paused, Predicate, Suppressed
 from newsletter.errors import SettingsError
 

@@ -53,6 +53,11 @@ class Database:
         with self._transaction(self._planners if snapshot else self._writers) as connection:
             yield connection
 
+    def make_file(self) -> None:
+        """Make an empty SQLite file that only this user may read, if there is none. Nothing else makes one."""
+        if self.path is not None and self.path.parent.is_dir() and not self.path.exists():
+            os.close(os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o600))
+
     def close(self) -> None:
         """Give everything back; the last to close an SQLite file folds its journal into it."""
         self.engine.dispose()
@@ -94,13 +99,12 @@ def _sqlite(url: URL) -> Database:
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
 
     @event.listens_for(engine, "do_connect")
-    def create_private(*_: object) -> None:
+    def must_exist(*_: object) -> None:
         if not path.parent.is_dir():
-            raise StoreError(
-                "there is no such directory", hint=f"create it: mkdir -p {path.parent}", at=str(path.parent)
-            )
+            hint = f"create it: mkdir -p {path.parent}"
+            raise StoreError("there is no such directory", hint=hint, at=str(path.parent))
         if not path.exists():
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+            raise StoreError("there is no database yet", hint="run: newsletter db upgrade", at=str(path))
 
     @event.listens_for(engine, "connect")
     def set_up(raw: sqlite3.Connection, _: ConnectionPoolEntry) -> None:

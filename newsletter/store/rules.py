@@ -10,7 +10,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from newsletter.audience.importing import is_tag
+from newsletter.audience.columns import is_tag
 from newsletter.audience.predicate import All, Is, Paused, Predicate, Suppressed
 from newsletter.audience.suppression import REASONS
 from newsletter.store.rows import SUPPRESSED

@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, select, text
 
 from newsletter.errors import StoreError
-from newsletter.store.db import Database, connect, one_at_a_time
+from newsletter.store.db import Database, one_at_a_time
 from newsletter.store.tables import instance
 
 # The newest revision under migrations/versions. Kept here too, so that opening a database that is up to
 # date imports no Alembic; a test holds the two equal.
 HEAD = "0001"
-
-
-def open_store(url: str, *, now: datetime) -> Database:
-    """The database at *url*, ready for use; an SQLite file that does not exist yet is made.
-
-    Raises StoreError if there is none on the server, or if it is of another version.
-    """
-    db = connect(url)
-    try:
-        if db.path is not None and not db.path.exists():
-            upgrade(db, now=now)
-        check_version(db)
-    except BaseException:
-        db.close()
-        raise
-    return db
 
 
 def check_version(db: Database) -> None:
@@ -48,8 +31,8 @@ def check_version(db: Database) -> None:
     raise StoreError(message, hint="update the program; it must not write what it does not understand", at=db.place)
 
 
-def upgrade(db: Database, *, now: datetime) -> None:
-    """Bring the tables up to date, in one transaction; does nothing to those that are."""
+def upgrade(db: Database) -> None:
+    """Make the tables or bring them up to date, in one transaction; does nothing to those that are."""
     # Heavy, and wanted only here.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -57,13 +40,14 @@ def upgrade(db: Database, *, now: datetime) -> None:
     config = Config()
     scripts = str(Path(__file__).parent / "migrations")
     config.set_main_option("script_location", scripts.replace("%", "%%"))
+    db.make_file()
     with db.writing() as connection:
         one_at_a_time(connection, "upgrade")
         found = _version(connection)
         if found is None or found < HEAD:
             config.attributes["connection"] = connection
             command.upgrade(config, HEAD)
-        _make_instance(connection, now=now)
+        _make_instance(connection)
 
 
 def _version(connection: Connection) -> str | None:
@@ -73,7 +57,7 @@ def _version(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _make_instance(connection: Connection, *, now: datetime) -> None:
+def _make_instance(connection: Connection) -> None:
     """Give this database its pepper, unless it has one."""
     if connection.execute(select(instance.c.no)).first() is None:
-        connection.execute(instance.insert().values(no=1, pepper=secrets.token_bytes(32), created_at=now))
+        connection.execute(instance.insert().values(no=1, pepper=secrets.token_bytes(32)))

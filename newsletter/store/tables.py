@@ -86,7 +86,6 @@ instance = Table(
     metadata,
     Column("no", Integer, primary_key=True, autoincrement=False),
     Column("pepper", LargeBinary, nullable=False),
-    Column("created_at", Instant, nullable=False),
     CheckConstraint("no = 1", name="one"),
 )
 
@@ -249,8 +248,7 @@ moves = Table(
 
 APPEND_ONLY = {
     "sqlite": (
-        "CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events "
-        "BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END",
+        "CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END",
     ),
     "postgresql": (
         "CREATE FUNCTION consent_events_append_only() RETURNS trigger LANGUAGE plpgsql AS "

@@ -113,6 +113,6 @@ def accepted(seq: int) -> Receipt:
 @pytest.fixture
 def store(database_url: str) -> Iterator[Store]:
     db = connect(database_url)
-    upgrade(db, now=NOW)
+    upgrade(db)
     yield Store(db)
     db.close()

@@ -24,7 +24,6 @@ def _people() -> None:
         "instance",
         sa.Column("no", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("pepper", sa.LargeBinary(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("no = 1", name=op.f("ck_instance_one")),
         sa.PrimaryKeyConstraint("no", name=op.f("pk_instance")),
     )

@@ -1,0 +1,93 @@
+"""Addresses: is it one, and how is it written so that two spellings compare equal.
+
+The verdict is email-validator's, without asking the DNS. It is quick because a plain local part needs no
+second opinion, and a domain only one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+
+# Local parts that email-validator takes as they are, and domains that cannot confuse its splitting.
+_PLAIN = re.compile(r"([\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*)@([^@\s\"<>\[\]()\\]+)", re.ASCII)
+# Domains without anything that IDNA would have to look at.
+_PLAIN_DOMAIN = re.compile(r"(?:(?!..--)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!..--)([a-z]{2,63})")
+_SURELY_SHORT = 120  # characters; far from the limit of 254 octets, however the domain is written
+# The case of these means nothing (RFC 2142); email-validator writes them in lower case.
+_ROLES = frozenset(
+    {"info", "marketing", "sales", "support", "abuse", "noc", "security", "postmaster"}
+    | {"hostmaster", "usenet", "news", "webmaster", "www", "uucp", "ftp"}
+)
+
+
+class BadAddress(ValueError):
+    """No address that mail could be sent to; says why, and never quotes it."""
+
+
+def read_address(text: str) -> str:
+    """*text* as an address with its domain in lower-case A-labels. Raises BadAddress."""
+    found = _PLAIN.fullmatch(text) if len(text) <= _SURELY_SHORT else None
+    if found is None:
+        return _validated(text)
+    local, domain = found.groups()
+    ascii_domain = _domain(domain)
+    if ascii_domain is None:
+        raise BadAddress(_why(text))
+    return f"{local.lower() if local.lower() in _ROLES else local}@{ascii_domain}"
+
+
+@lru_cache(maxsize=1 << 16)
+def _domain(domain: str) -> str | None:
+    """*domain* in A-labels, or None if it can be nobody's."""
+    lower = domain.lower()
+    plain = _PLAIN_DOMAIN.fullmatch(lower)
+    if plain and plain[1] not in _special_use():
+        return lower
+    try:
+        return _validated(f"a@{domain}").partition("@")[2]
+    except BadAddress:
+        return None
+
+
+@cache
+def _special_use() -> frozenset[str]:
+    """The top-level domains under which email-validator refuses some or all names."""
+    from email_validator import SPECIAL_USE_DOMAIN_NAMES  # noqa: PLC0415  slow to import
+
+    return frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
+
+
+def _validated(text: str) -> str:
+    from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  slow to import, rarely needed
+
+    try:
+        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError:
+        raise BadAddress(_why(text)) from None
+    assert valid.ascii_email is not None  # as SMTPUTF8 is not allowed
+    return valid.ascii_email
+
+
+def _why(text: str) -> str:
+    """What is wrong with *text*, without quoting it."""
+    local, at, domain = text.rpartition("@")
+    if not text:
+        return "there is no address"
+    if not at:
+        return "the address has no @"
+    if not local.isascii():
+        return "the address has letters before the @ that many mail servers do not take"
+    if not domain or _domain_is_bad(domain):
+        return "what stands after the @ is no domain"
+    if len(text) > _SURELY_SHORT:
+        return "the address is too long"
+    return "what stands before the @ cannot be right"
+
+
+def _domain_is_bad(domain: str) -> bool:
+    return (
+        "@" in domain
+        or _PLAIN.fullmatch(f"a@{domain}") is None
+        or (len(domain) < _SURELY_SHORT and _domain(domain) is None)
+    )
