@@ -31,6 +31,6 @@ def upgrade_database(newsletter: Newsletter) -> None:
 
     database = connect(newsletter.settings.database)
     try:
-        upgrade(database, now=newsletter.clock())
+        upgrade(database)
     finally:
         database.close()

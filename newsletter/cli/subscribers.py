@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ import click
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.people import People
-from newsletter.audience.importing import Rejected, read_list
+from newsletter.audience.importing import Noted, Rejected, read_list
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, progress, say, with_newsletter
 from newsletter.errors import ImportHasProblems, NewsletterError
 from newsletter.sources.files import lines_of
@@ -46,9 +47,14 @@ def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) ->
     column is a field of your own. Whoever left is never brought back. Running it again changes nothing.
     Example: newsletter subscribers import list.csv --evidence "sign-up sheet, spring fair 2026"
     """
-    with progress("importing") as watch:
-        report = People(newsletter).enter(read_list(lines_of(file)), how="import", source=evidence, watch=watch)
-    _show_import(report, as_json=as_json)
+    notes: list[Noted] = []
+    rows = read_list(lines_of(file), note=notes.append)
+    try:
+        with progress("importing") as watch:
+            report = People(newsletter).enter(rows, how="import", source=evidence, watch=watch)
+    except ImportHasProblems as err:
+        raise ImportHasProblems(err.message, at=f"{file}, {err.at}", hint=err.hint) from err
+    _show_import(report, notes, as_json=as_json)
     if (
         not any((report.counts.added, report.counts.refreshed, report.counts.unchanged, report.counts.kept_away))
         and report.rejected
@@ -59,7 +65,7 @@ def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) ->
 _SHOWN = 10
 
 
-def _show_import(report: ImportReport, *, as_json: bool) -> None:
+def _show_import(report: ImportReport, notes: list[Noted], *, as_json: bool) -> None:
     counts = report.counts
     if as_json:
         print_json(
@@ -69,7 +75,8 @@ def _show_import(report: ImportReport, *, as_json: bool) -> None:
                 "unchanged": counts.unchanged,
                 "departed": counts.departed,
                 "kept_away": counts.kept_away,
-                "rejected": [{"row": each.row, "line": each.line, "reason": each.reason} for each in report.rejected],
+                "rejected": [asdict(each) for each in report.rejected],
+                "notes": [asdict(each) for each in notes],
             }
         )
         return
@@ -82,10 +89,11 @@ def _show_import(report: ImportReport, *, as_json: bool) -> None:
         ("not usable", len(report.rejected)),
     ]
     print_table(("people", "rows"), [(name, f"{number:,}") for name, number in rows if number], right=(1,))
-    for each in report.rejected[:_SHOWN]:
-        say(f"  line {each.line}: {each.reason}")
-    if len(report.rejected) > _SHOWN:
-        say(f"  … and {len(report.rejected) - _SHOWN:,} more; --json lists them all")
+    remarks = [("not taken", each) for each in report.rejected] + [("note", each) for each in notes]
+    for word, each in remarks[:_SHOWN]:
+        say(f"  line {each.line}, {word}: {each.reason}")
+    if len(remarks) > _SHOWN:
+        say(f"  … and {len(remarks) - _SHOWN:,} more; --json lists them all")
 
 
 @subscribers.command()

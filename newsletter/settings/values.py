@@ -48,7 +48,7 @@ def zone(value: object) -> str:
 
 def clock(value: object) -> time:
     try:
-        return datetime.strptime(one_text(value), "%H:%M").time()
+        return time.fromisoformat(one_text(value).zfill(5))
     except ValueError:
         raise ValueError('a time such as "08:00"') from None
 
