@@ -15,6 +15,9 @@ from urllib.parse import quote
 
 Encoder = Callable[[str], bytes]
 
+# The values of a message that belong to its envelope and not to the text of the letter.
+TO, SUBJECT, DATE, MESSAGE_ID = "@to", "@subject", "@date", "@message_id"
+
 # What may break a line, end a header or reorder its surroundings unseen never leaves a hole: C0 and C1
 # controls, line and paragraph separators, and the bidi overrides and isolates (Unicode UAX #9).
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]+")
@@ -47,46 +50,32 @@ def _ascii(value: str) -> bytes:
     return value.encode("ascii")
 
 
-_QP_SAFE = re.compile(r"[!-<>-~](?:[ !-<>-~]*[!-<>-~])?", re.ASCII)
 _QP_LINE = 75  # RFC 2045 §6.7 allows 76 with the soft break's "="
+_QP_PLAIN = frozenset((9, *range(32, 61), *range(62, 127)))
+_QP_SAFE = re.compile(r"[!-<>-~](?:[ !-<>-~]*[!-<>-~])?", re.ASCII)
 
 
 def quoted_printable(data: bytes) -> bytes:
-    """*data* as quoted-printable that may be cut or continued anywhere: no line over 75 characters.
+    """*data* as quoted-printable that may be cut or continued at either end: no line over 75 characters.
 
     A dot or "From " at the start of a line is encoded, so that neither SMTP nor an mbox has to change it.
     """
-    lines = []
-    for line in data.replace(b"\r\n", b"\n").split(b"\n"):
-        encoded = [_QP_BYTE[byte] for byte in line]
-        if encoded and line[-1] in b" \t":
-            encoded[-1] = b"=%02X" % line[-1]
-        lines.append(b"=\r\n".join(_qp_wrap(encoded)))
-    return b"\r\n".join(lines)
+    return b"\r\n".join(_qp_line(line) for line in data.replace(b"\r\n", b"\n").split(b"\n"))
 
 
-_QP_BYTE = [bytes([b]) if b in (9, *range(32, 61), *range(62, 127)) else b"=%02X" % b for b in range(256)]
-
-
-def _qp_wrap(encoded: list[bytes]) -> list[bytes]:
-    rows: list[bytes] = []
-    start, size = 0, 0
-    for index, symbol in enumerate(encoded):
-        if size + len(symbol) > _QP_LINE:
-            rows.append(_qp_guard(b"".join(encoded[start:index])))
-            start, size = index, len(rows[-1]) - len(rows[-1])
-        # A guarded first character grows by two.
-        size += len(symbol) + (2 if size == 0 and symbol in (b".", b"F") else 0)
-    rows.append(_qp_guard(b"".join(encoded[start:])))
-    return rows
-
-
-def _qp_guard(row: bytes) -> bytes:
-    if row.startswith(b"."):
-        return b"=2E" + row[1:]
-    if row.startswith(b"From "):
-        return b"=46" + row[1:]
-    return row
+def _qp_line(line: bytes) -> bytes:
+    rows, row, size = [], [], 0
+    for index, byte in enumerate(line):
+        plain = byte in _QP_PLAIN and not (byte in b" \t" and index == len(line) - 1)
+        width = 1 if plain else 3
+        if size + width > _QP_LINE:
+            rows.append(b"".join(row))
+            row, size = [], 0
+        if size == 0 and plain and (byte == ord(".") or line.startswith(b"From ", index)):
+            plain, width = False, 3
+        row.append(bytes((byte,)) if plain else b"=%02X" % byte)
+        size += width
+    return b"=\r\n".join([*rows, b"".join(row)])
 
 
 @lru_cache(maxsize=4096)
@@ -126,6 +115,11 @@ def header_text(value: str, room: int = 60) -> bytes:
         folded = _fold(value, room)
         if folded is not None:
             return folded.encode()
+    return encoded_words(value)
+
+
+def encoded_words(value: str) -> bytes:
+    """*value* as RFC 2047 encoded-words of whole characters, one a line."""
     words, current = [], b""
     for character in value:
         octets = character.encode()
@@ -134,7 +128,7 @@ def header_text(value: str, room: int = 60) -> bytes:
             current = b""
         current += octets
     words.append(current)
-    return b"\r\n ".join(b"=?utf-8?b?" + b2a_base64(word, newline=False) + b"?=" for word in words if word)
+    return b"\r\n ".join(b"=?utf-8?b?" + b2a_base64(word, newline=False) + b"?=" for word in words)
 
 
 def _fold(value: str, room: int) -> str | None:
@@ -151,6 +145,23 @@ def _fold(value: str, room: int) -> str | None:
         else:
             line = longer
     return "\r\n ".join([*lines, line])
+
+
+_ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+
+
+@lru_cache(maxsize=4096)
+def address_header(name: str, address: str) -> str:
+    """A name and an address as one header mailbox (RFC 5322 §3.4), ASCII and folded where it is long."""
+    name = one_line(name)
+    if not name:
+        return address
+    if name.isascii() and "=?" not in name and len(name) <= _WORD_BYTES:
+        phrase = name if _ATOM_TEXT.fullmatch(name) and "  " not in name else '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+    else:
+        phrase = encoded_words(name).decode()
+    gap = "\r\n " if len(phrase.rpartition("\n")[2]) + len(address) > _WORD_BYTES else " "
+    return f"{phrase}{gap}<{address}>"
 
 
 ENCODERS: Mapping[str, Encoder] = {

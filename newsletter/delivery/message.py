@@ -7,12 +7,11 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import format_datetime
+from functools import cached_property
 from hashlib import blake2b
 
-from newsletter.pieces import Pieces
-
-# The values of a row that belong to the envelope and not to the text of the letter.
-TO, SUBJECT, DATE, MESSAGE_ID = "@to", "@subject", "@date", "@message_id"
+from newsletter.pieces import DATE, MESSAGE_ID, SUBJECT, TO, Pieces, address_header
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +28,7 @@ class Letter:
     """Everything the recipients of a batch have in common. `headers` are those beside To, Subject and Date."""
 
     issue_id: str
-    sender: str
+    domain: str  # that Message-IDs are made under
     subject: Pieces
     headers: tuple[tuple[str, Pieces], ...]
     bodies: tuple[Body, ...]
@@ -55,9 +54,21 @@ class Batch:
     claimed_at: datetime
     rows: tuple[Row, ...]
 
+    @cached_property
+    def date(self) -> str:
+        """The Date header of all its messages: the instant of the claim."""
+        return format_datetime(self.claimed_at)
+
     def message(self, row: Row) -> bytes:
         """The whole message for *row*, ready for SMTP: CRLF line ends, no line over 998 octets."""
-        return self.letter.bodies[row.variant].mime.fill(row.values)
+        values = {
+            **row.values,
+            TO: address_header(row.name, row.address),
+            SUBJECT: self.letter.subject.fill(row.values).decode(),
+            DATE: self.date,
+            MESSAGE_ID: f"{row.ref}@{self.letter.domain}",
+        }
+        return self.letter.bodies[row.variant].mime.fill(values)
 
 
 def delivery_ref(issue_no: int, seq: int, *, secret: bytes) -> str:

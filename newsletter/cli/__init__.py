@@ -1,0 +1,1 @@
+"""The command line: reads words, calls the app, shows what comes back. It decides nothing."""

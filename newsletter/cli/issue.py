@@ -1,0 +1,105 @@
+"""Letters: new, check, render, approve."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.app import Newsletter
+from newsletter.cli.output import issue_argument, json_option, print_json, print_problems, say, with_newsletter
+from newsletter.errors import IssueHasProblems
+
+if TYPE_CHECKING:
+    from newsletter.content.issue import Problem
+
+
+@click.command()
+@click.argument("title")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day it is sent; else the next Monday.")
+@with_newsletter
+def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
+    """Begin a new letter called TITLE.
+
+    Example: newsletter new "The quiet half of the room" --date 2026-11-30
+    """
+    try:
+        path = newsletter.new(title, day.date() if day else _next_monday(newsletter.clock().date()))
+    except ValueError as err:
+        raise click.UsageError(str(err)) from err
+    click.echo(newsletter.workspace.relative(path))
+    say(f"Write it, then: newsletter check {path.stem}")
+
+
+def _next_monday(today: date) -> date:
+    return today + timedelta(days=7 - today.weekday())
+
+
+@click.command()
+@click.argument("issues", metavar="[ISSUE]...", nargs=-1)
+@json_option
+@with_newsletter
+def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Find what is wrong with letters before anyone else does.
+
+    Without ISSUE, all letters are checked. Example: newsletter check 2026-11-23-renew-your-goals
+    """
+    names = issues or tuple(newsletter.workspace.letter_ids())
+    if not names:
+        say("There are no letters yet. Begin one: newsletter new \"A title\"")
+    built = [newsletter.check(name) for name in names]
+    problems = [problem for each in built for problem in each.problems]
+    if as_json:
+        print_json([_as_data(problem) for problem in problems])
+    else:
+        print_problems(problems)
+    errors = sum(len(each.errors) for each in built)
+    for each in built:
+        if not each.problems:
+            say(f"{each.issue.id}: nothing wrong")
+    if errors:
+        raise IssueHasProblems(f"{errors} problem{'s' if errors != 1 else ''} to mend", hint="a letter with an error can be neither approved nor sent")
+
+
+def _as_data(problem: Problem) -> dict[str, object]:
+    return {"path": problem.at.path, "line": problem.at.line, "level": problem.level, "what": problem.what, "hint": problem.hint}
+
+
+@click.command()
+@issue_argument
+@click.option("--html", "form", flag_value="html", default=True, help="The HTML part (the default).")
+@click.option("--text", "form", flag_value="text", help="The plain text part.")
+@click.option("--eml", "form", flag_value="eml", help="The whole message.")
+@click.option("--as", "address", metavar="ADDRESS", help="As this subscriber gets it; else as somebody we know nothing about.")
+@with_newsletter
+def render(newsletter: Newsletter, issue: str, form: str, address: str | None) -> None:
+    """Print a letter as a reader gets it.
+
+    Example: newsletter render 2026-11-23-renew-your-goals > letter.html
+    """
+    html, text, message = newsletter.message_for(issue, address)
+    click.get_binary_stream("stdout").write({"html": html, "text": text, "eml": message}[form])
+
+
+@click.command()
+@issue_argument
+@json_option
+@with_newsletter
+def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Freeze a letter as it is now: exactly this will be sent.
+
+    Writes the approval and the compiled edition beside the letter; commit both with it.
+    """
+    built = newsletter.check(issue)
+    if built.problems and not as_json:
+        print_problems(built.problems)
+    approval, fresh = newsletter.approve(issue)
+    if as_json:
+        print_json({"issue": approval.issue_id, "revision": approval.revision, "edition": approval.edition, "new": fresh})
+        return
+    click.echo(f"{approval.issue_id} revision {approval.revision} {approval.edition}")
+    if fresh:
+        say(f"Approved by {approval.approved_by}. Commit issues/{approval.issue_id}.approval.toml and .edition/ with the letter.")
+    else:
+        say("It was approved already, exactly as it is.")

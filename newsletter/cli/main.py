@@ -1,0 +1,114 @@
+"""The command `newsletter`: which commands there are, and how errors are shown.
+
+A command's module is imported only when it is run, so that `--help` and quick commands stay quick.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from newsletter import __version__
+from newsletter.errors import NewsletterError
+
+# Where each command lives and its first line of help, which a test holds equal to the command's own.
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Letters": {
+        "init": ("newsletter.cli.system:init", "Start a newsletter in FOLDER."),
+        "new": ("newsletter.cli.issue:new", "Begin a new letter called TITLE."),
+        "check": ("newsletter.cli.issue:check", "Find what is wrong with letters before anyone else does."),
+        "render": ("newsletter.cli.issue:render", "Print a letter as a reader gets it."),
+        "approve": ("newsletter.cli.issue:approve", "Freeze a letter as it is now: exactly this will be sent."),
+    },
+    "Sending": {
+        "plan": ("newsletter.cli.send:plan", "Freeze who gets an approved letter, and when."),
+        "send": ("newsletter.cli.send:send", "Send what is due of an approved letter."),
+        "status": ("newsletter.cli.send:status", "Show where letters stand, in numbers."),
+        "explain": ("newsletter.cli.send:explain", "Tell what every letter did for one subscriber."),
+    },
+    "People": {
+        "subscribers": ("newsletter.cli.subscribers:subscribers", "The list: import, export, add, show, stats."),
+    },
+    "System": {
+        "doctor": ("newsletter.cli.system:doctor", "Look whether everything needed is in place."),
+        "db": ("newsletter.cli.system:db", "The database: upgrade."),
+    },
+}
+COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}
+
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h: a bug, as opposed to anything a person did
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is asked for, and shows our errors as people need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names of all commands, in the order of a week."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """The commands by section, without importing any of them."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, about) for name, (_, about) in commands.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - whatever the command returns
+        """Run the command; the one place where errors become words and an exit code."""
+        try:
+            return super().invoke(ctx)
+        except NewsletterError as err:
+            click.echo(f"{click.style('error:', fg='red', bold=True)} {err}", err=True)
+            if err.hint:
+                click.echo(f"       {err.hint}", err=True)
+            ctx.exit(err.exit_code)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as err:  # noqa: BLE001 - the last resort: a traceback may quote an address
+            show_bug(err, verbose=ctx.params.get("verbose", False))
+            ctx.exit(INTERNAL_ERROR)
+
+
+def show_bug(err: Exception, *, verbose: bool) -> None:
+    """Say that this program is at fault, and where; the whole traceback only if it was asked for."""
+    frame = traceback.extract_tb(err.__traceback__)[-1]
+    click.echo(f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {Path(frame.filename).name}:{frame.lineno}", err=True)
+    if verbose:
+        click.echo("".join(traceback.format_exception(err)), err=True)
+    else:
+        click.echo("     this is our mistake, not yours; `newsletter -v …` shows all of it, for a report", err=True)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--config", type=click.Path(path_type=Path), metavar="FOLDER", help="The newsletter's folder; else the nearest with a newsletter.toml.")
+@click.option("-v", "--verbose", is_flag=True, help="Show all of an unexpected error.")
+@click.version_option(__version__, prog_name="newsletter")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, verbose: bool) -> None:  # noqa: ARG001, FBT001 - read by `invoke`
+    """Write a letter as Markdown, approve it in Git, and send it to every reader once, at their own eight o'clock.
+
+    \b
+    Exit codes: 0 done, 1 failed, 2 wrong words or settings, 3 the letter has problems or is not approved,
+    4 some deliveries are in doubt, 70 a bug.
+    """
+    ctx.obj = config
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    if hasattr(sys.stdout, "reconfigure"):  # letters are UTF-8 whatever the terminal's locale says
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+        sys.stderr.reconfigure(encoding="utf-8", errors="replace")
+    cli(prog_name="newsletter")

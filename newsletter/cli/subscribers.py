@@ -1,0 +1,195 @@
+"""People: subscribers import, export, add, show, stats."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.app import Newsletter
+from newsletter.cli.output import instant, json_option, people, print_json, print_table, progress, say, with_newsletter
+from newsletter.errors import ImportHasProblems, NewsletterError
+
+if TYPE_CHECKING:
+    from newsletter.audience.subscriber import Subscriber
+    from newsletter.usecases.enrol import ImportReport
+
+COLUMNS = ("email", "name", "first_name", "timezone", "language", "tags", "status")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def subscribers() -> None:
+    """The list: import, export, add, show, stats."""
+
+
+@subscribers.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True))
+@click.option("--evidence", required=True, help="Where these people's consent comes from, in words, e.g. 'sign-up sheet, spring fair 2026'.")
+@json_option
+@with_newsletter
+def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Enter the people of a CSV file.
+
+    Columns: email, and if you have them name, first_name, timezone, language, tags, status; every other
+    column is a field of your own. Whoever left is never brought back. Running it again changes nothing.
+    Example: newsletter subscribers import list.csv --evidence "sign-up sheet, spring fair 2026"
+    """
+    from newsletter.audience.consent import Evidence
+    from newsletter.audience.importing import read_list
+    from newsletter.sources.files import lines_of
+
+    proof = Evidence(at=newsletter.clock(), how="import", source=evidence)
+    with progress("importing") as watch:
+        report = newsletter.import_people(read_list(lines_of(file)), proof, watch)
+    _show_import(report, as_json=as_json)
+    if not any((report.counts.added, report.counts.refreshed, report.counts.unchanged, report.counts.kept_away)) and report.rejected:
+        raise ImportHasProblems("no row could be used", at=str(file))
+
+
+_SHOWN = 10
+
+
+def _show_import(report: ImportReport, *, as_json: bool) -> None:
+    counts = report.counts
+    if as_json:
+        print_json(
+            {
+                "added": counts.added,
+                "refreshed": counts.refreshed,
+                "unchanged": counts.unchanged,
+                "departed": counts.departed,
+                "kept_away": counts.kept_away,
+                "rejected": [{"row": each.row, "line": each.line, "reason": each.reason} for each in report.rejected],
+            }
+        )
+        return
+    rows = [
+        ("new", counts.added),
+        ("known, with something new", counts.refreshed),
+        ("known, unchanged", counts.unchanged),
+        ("left, says the list", counts.departed),
+        ("left before, kept away", counts.kept_away),
+        ("not usable", len(report.rejected)),
+    ]
+    print_table(("people", "rows"), [(name, f"{number:,}") for name, number in rows if number], right=(1,))
+    for each in report.rejected[:_SHOWN]:
+        say(f"  line {each.line}: {each.reason}")
+    if len(report.rejected) > _SHOWN:
+        say(f"  … and {len(report.rejected) - _SHOWN:,} more; --json lists them all")
+
+
+@subscribers.command()
+@with_newsletter
+def export(newsletter: Newsletter) -> None:
+    """Print everyone as CSV, in the form that import reads.
+
+    The list is personal data: keep it out of Git, mails and chats.
+    """
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    own = sorted(newsletter.settings.fields)
+    writer.writerow((*COLUMNS, *own))
+    for person in newsletter.everyone():
+        writer.writerow(
+            (
+                person.address,
+                person.name,
+                person.first_name,
+                person.zone or "",
+                person.language,
+                " ".join(sorted(person.tags)),
+                person.state.value,
+                *(person.attributes.get(name, "") for name in own),
+            )
+        )
+
+
+@subscribers.command()
+@click.argument("address")
+@click.option("--name", default="", help="What the person is called.")
+@click.option("--first-name", default="", help="How letters greet them.")
+@click.option("--timezone", default="", help="Their time zone, e.g. Africa/Nairobi.")
+@click.option("--evidence", required=True, help="How they asked to be added, in words.")
+@with_newsletter
+def add(newsletter: Newsletter, address: str, name: str, first_name: str, timezone: str, evidence: str) -> None:
+    """Add one person who asked for it.
+
+    Example: newsletter subscribers add zoe@example.org --name "Zoë Example" --evidence "asked by mail, 2026-11-20"
+    """
+    from newsletter.audience.consent import Evidence
+    from newsletter.audience.importing import Rejected, read_list
+
+    rows = list(read_list(_as_csv(address, name, first_name, timezone)))
+    for row in rows:
+        if isinstance(row, Rejected):
+            raise NewsletterError(row.reason)
+    proof = Evidence(at=newsletter.clock(), how="add", source=evidence)
+    counts = newsletter.import_people(iter(rows), proof, lambda _more: None).counts
+    if counts.kept_away:
+        raise NewsletterError("this person left and is not brought back by hand", hint="they can ask again themselves, and confirm")
+    say("Added." if counts.added else "They were on the list already." + (" Their details were refreshed." if counts.refreshed else ""))
+
+
+def _as_csv(address: str, name: str, first_name: str, timezone: str) -> list[str]:
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(("email", "name", "first_name", "timezone"))
+    writer.writerow((address, name, first_name, timezone))
+    return text.getvalue().splitlines(keepends=True)
+
+
+@subscribers.command()
+@click.argument("address")
+@json_option
+@with_newsletter
+def show(newsletter: Newsletter, address: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Show what is known of one person, and the evidence of their consent."""
+    person = newsletter.person(address)
+    history = newsletter.consent_of(person)
+    data = _known(person)
+    if as_json:
+        print_json({**data, "consent": [{"at": each.at, "state": each.state, "how": each.how, "source": each.source} for each in history]})
+        return
+    print_table(("", ""), [(key.replace("_", " "), _plain(value)) for key, value in data.items() if value])
+    print_table(("when", "became", "by", "evidence"), [(instant(each.at), each.state or "", each.how, each.source) for each in history])
+
+
+def _known(person: Subscriber) -> dict[str, object]:
+    return {
+        "id": person.id,
+        "address": person.address,
+        "name": person.name,
+        "first_name": person.first_name,
+        "state": person.state.value,
+        "suppressed": person.suppressed,
+        "paused_until": person.paused_until,
+        "timezone": person.zone,
+        "timezone_from": person.zone_source.value,
+        "language": person.language,
+        "tags": sorted(person.tags),
+        **person.attributes,
+    }
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return instant(value)
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+@subscribers.command()
+@json_option
+@with_newsletter
+def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Count the people on the list by where their consent stands."""
+    counts = newsletter.count_people()
+    if as_json:
+        print_json({state.value: number for state, number in counts.items()})
+        return
+    print_table(("consent", "people"), [(state.value, f"{number:,}") for state, number in counts.items() if number], right=(1,))
+    say(f"{people(sum(counts.values()))} in all.")

@@ -1,0 +1,62 @@
+"""System: init, doctor, db."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from newsletter.app import Newsletter, found
+from newsletter.cli.output import json_option, print_json, root_of, say, with_newsletter
+from newsletter.errors import NewsletterError
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Start a newsletter in FOLDER.
+
+    Writes the settings, a theme, two sample letters and an invented list; what is there already is left
+    as it is. Example: newsletter init my-letter
+    """
+    written = found(folder)
+    for name in written:
+        click.echo(f"{folder / name}")
+    if not written:
+        say("Everything was there already; nothing was changed.")
+        return
+    say(f"\nNext: put your name and address into {folder / 'newsletter.toml'}, then, from that folder:\n  newsletter db upgrade\n  newsletter check")
+
+
+@click.command()
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+    """Look whether everything needed is in place."""
+    from newsletter.diagnosis import examine
+
+    findings = examine(root_of(ctx))
+    if as_json:
+        print_json([{"what": each.what, "ok": each.ok, "detail": each.detail, "fix": each.fix} for each in findings])
+    else:
+        for each in findings:
+            sign = click.style("ok  ", fg="green") if each.ok else click.style("MEND", fg="red", bold=True)
+            click.echo(f"{sign}  {each.what}: {each.detail}")
+            if not each.ok:
+                click.echo(f"      {each.fix}")
+    broken = sum(not each.ok for each in findings)
+    if broken:
+        raise NewsletterError(f"{broken} thing{'s' if broken != 1 else ''} to mend")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def db() -> None:
+    """The database: upgrade."""
+
+
+@db.command()
+@with_newsletter
+def upgrade(newsletter: Newsletter) -> None:
+    """Make the database, or bring it to this program's version; its contents stay."""
+    newsletter.upgrade()
+    say("The database is of this program's version.")

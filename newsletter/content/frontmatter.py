@@ -1,0 +1,126 @@
+"""The head of a letter: YAML between two lines of dashes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+import yaml
+
+from newsletter.content.issue import Problem, Send, Span
+from newsletter.content.suggest import did_you_mean
+
+KEYS = ("title", "subject", "preheader", "send", "audience", "language")
+REQUIRED = ("title", "subject", "preheader", "send")
+_SEND = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{1,2}:\d{2}))?(?:\s+(\S+))?")
+
+
+@dataclass(slots=True)
+class Head:
+    """The front matter of one file. `body_line` is the line on which the rest begins."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
+    body: str = ""
+    body_line: int = 1
+
+
+def split(text: str, path: str, problems: list[Problem]) -> Head:
+    """The front matter of *text* and where the rest begins; what is wrong is added to *problems*."""
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        problems.append(
+            Problem(
+                at=Span(path, 1),
+                what="there is no front matter" if text.strip() else "the file is empty",
+                hint="begin with a line '---', then title:, subject:, preheader: and send:, then another '---'; "
+                "see: newsletter new",
+            )
+        )
+        return Head(body=text)
+    closing = next((n for n, line in enumerate(lines[1:], start=1) if line.rstrip() in ("---", "...")), None)
+    if closing is None:
+        problems.append(Problem(at=Span(path, 1), what="the front matter is never closed", hint="add a line '---' after its last key"))
+        return Head(body="", body_line=len(lines))
+    head = Head(body="\n".join(lines[closing + 1 :]), body_line=closing + 2)
+    _read_yaml("\n".join(lines[1:closing]), path, head, problems)
+    return head
+
+
+def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> None:
+    # Nodes instead of values: they know their lines, and `send: 2026-11-23 08:00` stays as it was typed.
+    try:
+        node = yaml.compose(source, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as err:
+        mark = getattr(err, "problem_mark", None)
+        what = getattr(err, "problem", None) or "cannot be read"
+        problems.append(
+            Problem(
+                at=Span(path, (mark.line if mark else 0) + 2),
+                what=f"the front matter is not YAML: {what}",
+                hint="put values that hold a colon, a quote or '{{' in double quotes",
+            )
+        )
+        return
+    if node is None:
+        return
+    if not isinstance(node, yaml.MappingNode):
+        problems.append(Problem(at=Span(path, 2), what="the front matter has no keys", hint="write one `key: value` per line"))
+        return
+    for key, value in node.value:
+        name, line = str(key.value), key.start_mark.line + 2
+        if name not in KEYS:
+            problems.append(Problem(at=Span(path, line), what=f"unknown key {name!r}", hint=did_you_mean(name, KEYS)))
+        elif not isinstance(value, yaml.ScalarNode):
+            hint = "put the value in double quotes" if "{" in source else f"write one line: {name}: …"
+            problems.append(Problem(at=Span(path, line), what=f"{name!r} is not a plain text", hint=hint))
+            head.lines[name] = line
+        elif name in head.values:
+            problems.append(Problem(at=Span(path, line), what=f"{name!r} is given twice", hint="keep one of the two"))
+        else:
+            head.values[name] = " ".join(value.value.split())
+            head.lines[name] = line
+    for name in REQUIRED:
+        if not head.values.get(name) and not (name in head.lines and name not in head.values):
+            problems.append(Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name]))
+
+
+_MISSING: Mapping[str, str] = {
+    "title": "add the letter's headline, e.g. title: Renew your goals",
+    "subject": "add what the inbox shows, e.g. subject: One small thing for Monday",
+    "preheader": "add the line that inboxes show after the subject, 35 to 130 characters",
+    "send": "add the day and time, e.g. send: 2026-11-23 08:00",
+}
+
+
+def read_send(value: str, default_at: time, at: Span, problems: list[Problem]) -> Send:
+    """When the letter is due. A wrong value is a problem, and the first day of the calendar stands in."""
+    nothing = Send(day=date.min, at=default_at)
+    found = _SEND.fullmatch(value)
+    if not found:
+        problems.append(Problem(at=at, what=f"'send' is not a day and a time: {value!r}", hint="write e.g. send: 2026-11-23 08:00"))
+        return nothing
+    day_text, clock, zone = found.groups()
+    try:
+        day = date.fromisoformat(day_text)
+        due_at = datetime.strptime(clock, "%H:%M").time() if clock else default_at
+    except ValueError:
+        problems.append(Problem(at=at, what=f"there is no such day or time: {value!r}", hint="write e.g. send: 2026-11-23 08:00"))
+        return nothing
+    if zone is not None and not is_zone(zone):
+        problems.append(
+            Problem(at=at, what=f"no time zone is called {zone!r}", hint="use a name such as Europe/Berlin; without one, each reader's own zone counts")
+        )
+    return Send(day=day, at=due_at, zone=zone)
+
+
+def is_zone(name: str) -> bool:
+    """Whether *name* is an IANA time zone."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        return False
+    return True

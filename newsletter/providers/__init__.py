@@ -1,0 +1,1 @@
+"""Who carries the mail: one file per provider."""

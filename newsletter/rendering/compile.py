@@ -1,0 +1,176 @@
+"""From a letter to its edition: the passes, in order, for every variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from markupsafe import Markup
+
+from newsletter.content.issue import Block, Issue, Problem, Span
+from newsletter.rendering import blocks as rendered
+from newsletter.rendering.edition import Condition, Edition, Identity, Variant
+from newsletter.rendering.holes import MARK, Marker, Misplaced, cut_html, cut_text
+from newsletter.rendering.inline import inline_css, refuse_traps
+from newsletter.rendering.theme import Theme
+
+MAX_CONDITIONS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What surrounds every letter of one newsletter."""
+
+    identity: Identity
+    tagline: str
+    postal_address: tuple[str, ...]
+    reason: str
+    site_url: str
+    custom_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A letter on its way through the passes."""
+
+    issue: Issue
+    blocks: tuple[Block, ...]
+    subject: str
+    preheader: str
+    setting: Setting
+    theme: Theme
+    marker: Marker
+
+
+def compile_issue(
+    issue: Issue, *, theme: Theme, setting: Setting, audience: Condition, rules: Mapping[str, Mapping[str, Any]]
+) -> tuple[Edition | None, list[Problem]]:
+    """The edition of *issue*, or None, and every problem found on the way.
+
+    *rules* has the rule of every segment by its `segment:NAME`.
+    """
+    refuse_traps(theme.name, theme.base_css, theme.client_css)
+    marker = Marker(custom_fields=setting.custom_fields)
+    draft = _Draft(
+        issue=issue,
+        blocks=tuple(rendered.marked(block, marker) for block in issue.blocks),
+        subject=marker.mark(issue.subject, issue.span("subject")),
+        preheader=marker.mark(issue.preheader, issue.span("preheader")),
+        setting=setting,
+        theme=theme,
+        marker=marker,
+    )
+    if "{{" in issue.title:
+        marker.problems.append(Problem(at=issue.span("title"), what="the title holds a personal field", hint="the title is the same for everyone; the subject may be personal"))
+    problems = marker.problems + rendered.block_problems(draft.blocks)
+    names = _condition_names(issue, rules, problems)
+    if problems:
+        return None, problems
+    variants = [_variant(draft, dict(zip(names, truth, strict=True))) for truth in product((False, True), repeat=len(names))]
+    edition = Edition(
+        issue_id=issue.id,
+        title=issue.title,
+        subject=draft.subject,
+        preheader=draft.preheader,
+        language=issue.language,
+        direction=issue.direction,
+        send_day=issue.send.day.isoformat(),
+        send_at=f"{issue.send.at:%H:%M}",
+        send_zone=issue.send.zone or "",
+        audience=audience,
+        conditions=tuple(Condition(name=name, rule=rules[name]) for name in names),
+        identity=setting.identity,
+        archive_url=archive_url(setting.site_url, issue.id),
+        holes=tuple(expression.source for expression in marker.expressions),
+        needs={name: str(at) for name, at in sorted(marker.uses.items())},
+        variants=tuple(variants),
+    )
+    return edition, _check_holes(edition, draft)
+
+
+def archive_url(site_url: str, issue_id: str) -> str:
+    """Where a letter's own public page is."""
+    return f"{site_url}/letters/{issue_id}/"
+
+
+def _condition_names(issue: Issue, rules: Mapping[str, Mapping[str, Any]], problems: list[Problem]) -> list[str]:
+    names: list[str] = []
+    for block in issue.blocks:
+        if not block.condition or block.condition in names:
+            continue
+        if block.condition not in rules:
+            known = ", ".join(sorted(name.removeprefix("segment:") for name in rules)) or "none yet"
+            problems.append(Problem(at=block.at, what=f"no segment {block.condition.removeprefix('segment:')!r}", hint=f"subscribers/segments.toml has: {known}"))
+        names.append(block.condition)
+    if len(names) > MAX_CONDITIONS:
+        problems.append(Problem(at=Span(issue.path), what=f"{len(names)} different for= conditions; a letter may have {MAX_CONDITIONS}", hint="join some of them in one segment"))
+    return names
+
+
+def _variant(draft: _Draft, truth: Mapping[str, bool]) -> Variant:
+    seen = [(number, block) for number, block in enumerate(draft.blocks, start=1) if not block.condition or truth[block.condition]]
+    html = inline_css(_page(draft, seen, html=True))
+    return Variant(conditions=tuple(truth.values()), html=html, text=_page(draft, seen, html=False))
+
+
+def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> str:
+    issue, setting = draft.issue, draft.setting
+    public = archive_url(setting.site_url, issue.id)
+    views = [rendered.view(block, number, html=html, title=issue.title, archive_url=public) for number, block in seen]
+    parts = [draft.theme.block(view, html=html) for view in views]
+    constant = draft.marker.constant
+    return draft.theme.page(
+        {
+            "letter": {
+                "id": issue.id,
+                "title": issue.title,
+                "subject": draft.subject,
+                "preheader": draft.preheader,
+                "language": issue.language,
+                "direction": issue.direction,
+                "date": rendered.long_date(issue.send.day),
+            },
+            "newsletter": {
+                "name": setting.identity.newsletter,
+                "tagline": setting.tagline,
+                "postal_address": setting.postal_address,
+                "sender_name": setting.identity.name,
+                "reply_to": setting.identity.reply_to,
+                "reason": setting.reason,
+            },
+            "links": {
+                "unsubscribe": constant("unsubscribe_url"),
+                "preferences": constant("preferences_url") if setting.identity.leave_mode == "own" else "",
+                "archive": constant("archive_url"),
+            },
+            "body": Markup("\n").join(parts) if html else "\n\n".join(part for part in parts if part),
+        },
+        html=html,
+    )
+
+
+def constants(edition: Edition) -> dict[str, str]:
+    """The fields that are the same for all readers of *edition*."""
+    return {"archive_url": edition.archive_url, "newsletter_name": edition.identity.newsletter}
+
+
+def _check_holes(edition: Edition, draft: _Draft) -> list[Problem]:
+    expressions, fixed = draft.marker.expressions, constants(edition)
+    problems: list[Problem] = []
+    for variant in edition.variants:
+        try:
+            pieces = [cut_html(variant.html, expressions, fixed), cut_text(variant.text, expressions, fixed)]
+        except Misplaced as err:
+            problems.append(Problem(at=Span(draft.issue.path), what=str(err), hint="put it into a sentence, or after https://… in an address"))
+            continue
+        left = [each for each in pieces if any(isinstance(part, bytes) and MARK.search(part.decode()) for part in each.parts)]
+        if left:
+            problems.append(Problem(at=Span(draft.issue.path), what="a personal field was not cut out", hint="this is a bug; please report it"))
+    return list(dict.fromkeys(problems))
+
+
+def without_conditions(edition: Edition) -> Variant:
+    """The variant the public sees: the blocks without conditions."""
+    return edition.variants[0]

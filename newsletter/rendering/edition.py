@@ -1,0 +1,113 @@
+"""An edition: a letter compiled, frozen and named by the hash of everything readers can see."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+FORMAT = 1  # of the bytes; a later program reads older formats, since editions outlive programs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a letter comes from, as its readers and their mailboxes see it."""
+
+    name: str
+    address: str
+    reply_to: str
+    newsletter: str
+    list_id: str
+    leave_mode: str  # own | provider | mailto
+    leave_mailto: str
+
+    @property
+    def domain(self) -> str:
+        """The domain that Message-IDs are made under."""
+        return self.address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A `for=` of the letter and the rule it stood for when the letter was compiled."""
+
+    name: str
+    rule: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """The letter as readers see it who meet exactly the conditions that are True; holes are marks."""
+
+    conditions: tuple[bool, ...]
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """A compiled letter. `holes` are the sources of its expressions; mark number N is the N-th of them."""
+
+    issue_id: str
+    title: str
+    subject: str  # with marks
+    preheader: str  # with marks
+    language: str
+    direction: str
+    send_day: str  # ISO date
+    send_at: str  # HH:MM
+    send_zone: str  # "" = each reader's own
+    audience: Condition
+    conditions: tuple[Condition, ...]
+    identity: Identity
+    archive_url: str
+    holes: tuple[str, ...]
+    needs: Mapping[str, str]  # field shown without a fallback → path:line
+    variants: tuple[Variant, ...]
+
+    def to_bytes(self) -> bytes:
+        """The bytes that are hashed, approved and kept: sorted, one line of the letter a line."""
+        data = asdict(self)
+        data["format"] = FORMAT
+        data["variants"] = [
+            {"conditions": list(each.conditions), "html": each.html.split("\n"), "text": each.text.split("\n")} for each in self.variants
+        ]
+        return (json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
+
+    @property
+    def hash(self) -> str:
+        """`sha256:` and the digest of `to_bytes`."""
+        return edition_hash(self.to_bytes())
+
+
+def edition_hash(body: bytes) -> str:
+    """The name of an edition with these bytes."""
+    return f"sha256:{sha256(body).hexdigest()}"
+
+
+def read_edition(body: bytes) -> Edition:
+    """The edition in *body*. Raises ValueError if these are not an edition's bytes."""
+    try:
+        data = json.loads(body)
+        if data.pop("format") != FORMAT:
+            msg = "the edition was made by a newer version of this program"
+            raise ValueError(msg)
+        variants = tuple(
+            Variant(conditions=tuple(each["conditions"]), html="\n".join(each["html"]), text="\n".join(each["text"]))
+            for each in data.pop("variants")
+        )
+        return Edition(
+            **{
+                **data,
+                "audience": Condition(**data["audience"]),
+                "conditions": tuple(Condition(**each) for each in data["conditions"]),
+                "identity": Identity(**data["identity"]),
+                "holes": tuple(data["holes"]),
+                "variants": variants,
+            }
+        )
+    except (KeyError, TypeError, UnicodeDecodeError) as err:
+        msg = f"not an edition: {err}"
+        raise ValueError(msg) from err

@@ -1,0 +1,168 @@
+"""The personal expressions of a letter: `{{ … }}` over a fixed set of fields, in Jinja2's sandbox.
+
+What an author may write is a small, closed language: fields, texts, numbers, a few filters, comparisons
+and `a if b else c`. Attributes, calls and everything else of Jinja2 are refused before anything is
+evaluated, and evaluation happens in the sandbox all the same. A field a reader has no value for is the
+empty text; `default` replaces it, so that no expression can fail for one reader and work for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from jinja2 import nodes
+from jinja2.exceptions import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from newsletter.pieces import one_line
+
+READER_FIELDS = ("first_name", "name", "language")
+LINK_FIELDS = ("unsubscribe_url", "preferences_url")  # personal addresses of our own making
+CONSTANT_FIELDS = ("archive_url", "newsletter_name")  # the same for all readers of a letter
+
+FILTERS = ("default", "d", "upper", "lower", "capitalize", "title", "trim", "replace", "truncate", "length")
+_NODES = (
+    nodes.Name,
+    nodes.Const,
+    nodes.TemplateData,
+    nodes.Filter,
+    nodes.CondExpr,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Concat,
+    nodes.Keyword,
+)
+MAX_LENGTH = 500
+_SEPARATOR = "\x1f"  # never in a value: `one_line` takes it out
+
+
+def _default(value: object, fallback: object = "", boolean: object = None) -> object:  # noqa: ARG001 - Jinja2's own third argument
+    """*fallback* where the reader has no value; unlike Jinja2's own, an empty text is no value."""
+    return value or fallback
+
+
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(autoescape=False)
+    environment.filters = {name: environment.filters[name] for name in FILTERS}
+    environment.filters["default"] = environment.filters["d"] = _default
+    environment.globals.clear()
+    environment.tests.clear()
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+class BadExpression(ValueError):
+    """An expression outside the language; the text says what, `hint` what to write instead."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        """Keep both."""
+        super().__init__(what)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expression:
+    """A checked expression. `needs` are the fields it shows without a fallback."""
+
+    source: str
+    fields: frozenset[str]
+    needs: frozenset[str]
+    plain: tuple[str, str] | None  # (field, fallback) if it is no more than that
+
+
+def read_expression(source: str) -> Expression:
+    """The expression in *source*, checked. Raises BadExpression."""
+    source = " ".join(source.split())
+    if not source or len(source) > MAX_LENGTH:
+        raise BadExpression("an empty expression" if not source else f"an expression of {len(source)} characters", "write e.g. {{ first_name | default('friend') }}")
+    try:
+        body = _ENVIRONMENT.parse("{{ " + source + " }}").body
+    except TemplateError as err:
+        raise BadExpression(f"cannot read {{{{ {source} }}}}: {err.message}", "write e.g. {{ first_name | default('friend') }}") from err
+    if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
+        raise BadExpression(f"{{{{ {source} }}}} is not one expression", "write one field, with filters if need be")
+    root = body[0].nodes[0]
+    _refuse_foreign(root, source)
+    fields = frozenset(name.name for name in [*root.find_all(nodes.Name), *([root] if isinstance(root, nodes.Name) else [])])
+    expression = Expression(source=source, fields=fields, needs=frozenset(_needs(root)), plain=_plain(root))
+    _try_out(expression)
+    return expression
+
+
+def _refuse_foreign(root: nodes.Node, source: str) -> None:
+    for node in [root, *root.find_all(nodes.Node)]:
+        if isinstance(node, nodes.Filter):
+            if node.name not in FILTERS:
+                raise BadExpression(f"no filter {node.name!r} in {{{{ {source} }}}}", f"the filters are: {', '.join(sorted(FILTERS))}")
+        elif not isinstance(node, _NODES):
+            word = {"Getattr": "attributes", "Getitem": "subscripts", "Call": "calls", "Test": "tests"}.get(type(node).__name__, "this")
+            raise BadExpression(f"{{{{ {source} }}}} uses {word}, which letters do not have", "use a field and filters; for conditions write for=\"segment:…\" on the block")
+
+
+def _needs(node: nodes.Node, guarded: frozenset[str] = frozenset()) -> Iterable[str]:
+    """The fields whose absence would leave a gap: neither behind `default` nor asked about before."""
+    match node:
+        case nodes.Name():
+            if node.name not in guarded:
+                yield node.name
+        case nodes.Filter(name="default" | "d"):
+            pass
+        case nodes.CondExpr():
+            asked = guarded | {name.name for name in [*node.test.find_all(nodes.Name), node.test] if isinstance(name, nodes.Name)}
+            yield from _needs(node.expr1, asked)
+            if node.expr2 is not None:
+                yield from _needs(node.expr2, guarded)
+        case nodes.Compare() | nodes.Not():
+            pass
+        case nodes.Or():
+            yield from _needs(node.right, guarded)
+        case _:
+            for child in node.iter_child_nodes():
+                yield from _needs(child, guarded)
+
+
+def _plain(node: nodes.Node) -> tuple[str, str] | None:
+    if isinstance(node, nodes.Name):
+        return node.name, ""
+    if isinstance(node, nodes.Filter) and node.name in ("default", "d") and isinstance(node.node, nodes.Name):
+        match node.args:
+            case [nodes.Const(value=str(fallback))] if not node.kwargs:
+                return node.node.name, fallback
+    return None
+
+
+def _try_out(expression: Expression) -> None:
+    """Evaluate once with and once without values, so that a wrong argument is found at the desk."""
+    for sample in ("", "Ada"):
+        try:
+            evaluator([expression])(dict.fromkeys(expression.fields, sample))
+        except Exception as err:  # noqa: BLE001 - whatever a filter makes of wrong arguments is the author's to mend
+            raise BadExpression(f"{{{{ {expression.source} }}}} fails: {err}", "check the arguments of the filter") from err
+
+
+def evaluator(expressions: Iterable[Expression]) -> Callable[[Mapping[str, str]], dict[str, str]]:
+    """A function from one reader's fields to the value of every expression, by its source.
+
+    A plain field is a look-up; all others share one template, since making Jinja2's context costs more
+    than the expressions in it.
+    """
+    plain = [(each.source, *each.plain) for each in expressions if each.plain]
+    others = [each.source for each in expressions if not each.plain]
+    if not others:
+        return lambda fields: {source: fields.get(field) or fallback for source, field, fallback in plain}
+    template = _ENVIRONMENT.from_string(_SEPARATOR.join("{{ " + source + " }}" for source in others))
+    names = sorted({name for each in expressions if not each.plain for name in each.fields})
+
+    def evaluate(fields: Mapping[str, str]) -> dict[str, str]:
+        values = {source: fields.get(field) or fallback for source, field, fallback in plain}
+        rendered = template.render({name: one_line(fields.get(name, "")) for name in names})
+        values.update(zip(others, rendered.split(_SEPARATOR), strict=True))
+        return values
+
+    return evaluate

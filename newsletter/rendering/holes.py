@@ -1,0 +1,155 @@
+"""Holes: mark every expression before Markdown and templates see it, and cut the finished text there.
+
+A mark is a word that Markdown, HTML, addresses and premailer leave alone. The place where it ends up
+decides how its values will be escaped; a mark in a place where no value is safe is a problem.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from newsletter.content.issue import Problem, Span
+from newsletter.content.suggest import did_you_mean
+from newsletter.pieces import ENCODERS, Pieces, Slot
+from newsletter.rendering.expressions import (
+    CONSTANT_FIELDS,
+    LINK_FIELDS,
+    READER_FIELDS,
+    BadExpression,
+    Expression,
+    read_expression,
+)
+
+MARK = re.compile(r"zqH(\d{4})Hqz")
+_EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_URL_ATTRIBUTES = frozenset({"href", "src", "background", "cite", "action", "xlink:href"})
+
+# Conditional comments hold live markup for Outlook, so only their two ends are comments.
+_MARKUP = re.compile(
+    r"""<!--\[if[^\]]*\]>(?:<!-->)?|(?:<!--)?<!\[endif\]-->"""
+    r"""|(?P<closed><!--.*?-->|<(?:style|script|title)\b.*?</(?:style|script|title)\s*>)"""
+    r"""|<(?P<tag>[a-zA-Z/!](?:[^<>"']|"[^"]*"|'[^']*')*)>""",
+    re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*("[^"]*"|'[^']*')""")
+
+
+class Misplaced(ValueError):
+    """A hole stands where no value could be put safely."""
+
+
+@dataclass(slots=True)
+class Marker:
+    """Replaces expressions by marks and remembers them; problems are collected, not raised."""
+
+    custom_fields: Sequence[str] = ()
+    expressions: list[Expression] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    uses: dict[str, Span] = field(default_factory=dict)  # field needed without a fallback → where first
+
+    def mark(self, text: str, at: Span) -> str:
+        """*text* with every expression replaced by its mark."""
+        if MARK.search(text):
+            self.problems.append(Problem(at=at, what="the text holds a word like 'zqH0000Hqz'", hint="it is reserved; write it differently"))
+        for wrong, hint in (("{%", 'for conditions write for="segment:…" on the block'),):
+            if wrong in text:
+                self.problems.append(Problem(at=_line_of(text, text.index(wrong), at), what=f"letters have no '{wrong}' statements", hint=hint))
+        marked = _EXPRESSION.sub(lambda found: self._one(found[1], _line_of(text, found.start(), at)), text)
+        if "{{" in marked:
+            self.problems.append(Problem(at=_line_of(marked, marked.index("{{"), at), what="'{{' is never closed", hint="close it with '}}'"))
+        return marked
+
+    def constant(self, name: str) -> str:
+        """The mark of a field of our own, for templates."""
+        return self._one(name, Span("templates"))
+
+    def _one(self, source: str, at: Span) -> str:
+        try:
+            expression = read_expression(source)
+        except BadExpression as err:
+            self.problems.append(Problem(at=at, what=str(err), hint=err.hint))
+            return ""
+        known = (*READER_FIELDS, *self.custom_fields, *LINK_FIELDS, *CONSTANT_FIELDS)
+        for name in sorted(expression.fields.difference(known)):
+            self.problems.append(Problem(at=at, what=f"no field {name!r}", hint=f"{did_you_mean(name, known)} (own fields: newsletter.toml, [fields])"))
+        for name in sorted(expression.needs.intersection(READER_FIELDS, known) | expression.needs.intersection(self.custom_fields)):
+            self.uses.setdefault(name, at)
+        if expression not in self.expressions:
+            self.expressions.append(expression)
+        return f"zqH{self.expressions.index(expression):04d}Hqz"
+
+
+def _line_of(text: str, position: int, at: Span) -> Span:
+    return Span(at.path, at.line + text.count("\n", 0, position)) if at.line else at
+
+
+def cut_html(html: str, expressions: Sequence[Expression], constants: Mapping[str, str]) -> Pieces:
+    """*html* cut at its marks, each slot escaped for where it stands. Raises Misplaced."""
+    regions = []
+    for found in _MARKUP.finditer(html):
+        regions.append((found.start(), found.end(), found))
+    places = iter(regions)
+    region = next(places, None)
+
+    def encoder(found: re.Match[str], expression: Expression) -> str:
+        nonlocal region
+        while region is not None and region[1] <= found.start():
+            region = next(places, None)
+        if region is None or region[0] > found.start():
+            return "html"
+        return _encoder_in_markup(region[2], found, expression)
+
+    return _cut(html, expressions, constants, encoder)
+
+
+def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: Expression) -> str:
+    if markup["closed"]:
+        if markup[0].lower().startswith("<title"):
+            return "html"
+        raise Misplaced(f"{{{{ {expression.source} }}}} stands in a comment or a style")
+    for attribute in _ATTRIBUTE.finditer(markup[0]):
+        start = markup.start() + attribute.start(2) + 1
+        if start <= mark.start() < markup.start() + attribute.end(2):
+            if attribute[1].lower() not in _URL_ATTRIBUTES:
+                return "html"
+            if mark.start() > start:
+                return "url"
+            if expression.source in (*LINK_FIELDS, *CONSTANT_FIELDS):
+                return "href"
+            raise Misplaced(f"an address cannot begin with {{{{ {expression.source} }}}}; put https://… before it")
+    raise Misplaced(f"{{{{ {expression.source} }}}} stands inside a tag, outside its attributes")
+
+
+def cut_text(text: str, expressions: Sequence[Expression], constants: Mapping[str, str]) -> Pieces:
+    """Plain *text* cut at its marks."""
+    return _cut(text, expressions, constants, lambda _found, _expression: "text")
+
+
+def _cut(text: str, expressions: Sequence[Expression], constants: Mapping[str, str], encoder_at: object) -> Pieces:
+    parts: list[bytes | Slot] = []
+    literal = b""
+    position = 0
+    for found in MARK.finditer(text):
+        expression = expressions[int(found[1])]
+        encoder = encoder_at(found, expression)  # type: ignore[operator]
+        literal += text[position : found.start()].encode()
+        if expression.source in constants:
+            literal += ENCODERS[encoder](constants[expression.source])
+        else:
+            parts += [literal, Slot(value=expression.source, encoder=encoder)]
+            literal = b""
+        position = found.end()
+    parts.append(literal + text[position:].encode())
+    return Pieces(tuple(parts))
+
+
+def marks(text: str) -> list[str]:
+    """All marks in *text*, sorted; for comparing what went into a step with what came out."""
+    return sorted(MARK.findall(text))
+
+
+def needed_links(pieces: Iterable[Pieces]) -> frozenset[str]:
+    """The personal links that these texts carry."""
+    return frozenset(slot.value for each in pieces for slot in each.slots if slot.value in LINK_FIELDS)

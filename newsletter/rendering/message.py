@@ -1,0 +1,118 @@
+"""An edition as messages: the MIME skeleton, encoded once, with a slot for everything personal.
+
+Headers follow the letter of the standards rather than the standard library, whose EmailMessage ruins long
+List-Unsubscribe fields and some subjects (docs/adr/0004-own-message-skeleton.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from newsletter.pieces import DATE, MESSAGE_ID, SUBJECT, TO, Pieces, Slot, address_header, quoted_printable
+from newsletter.rendering.compile import constants
+from newsletter.rendering.edition import Edition, Variant
+from newsletter.rendering.expressions import Expression, read_expression
+from newsletter.rendering.holes import cut_html, cut_text
+
+_CRLF = b"\r\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """One variant, cut: its HTML, its text, and the whole message around them."""
+
+    html: Pieces
+    text: Pieces
+    mime: Pieces
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """An edition, cut at its holes and ready to be filled for one reader after another."""
+
+    subject: Pieces
+    headers: tuple[tuple[str, Pieces], ...]
+    variants: tuple[Parts, ...]
+    expressions: tuple[Expression, ...]
+
+
+def cut_edition(edition: Edition) -> Cut:
+    """*edition* cut into literal pieces and slots."""
+    expressions = tuple(read_expression(source) for source in edition.holes)
+    fixed = constants(edition)
+    headers = tuple(_headers(edition))
+    boundary = f"=_{edition.hash.rpartition(':')[2][:32]}"  # "=_" cannot stand in quoted-printable
+    parts = []
+    for variant in edition.variants:
+        html, text = cut_html(variant.html, expressions, fixed), cut_text(_text(variant), expressions, fixed)
+        parts.append(Parts(html=html, text=text, mime=_mime(headers, boundary, html, text)))
+    return Cut(
+        subject=cut_text(edition.subject, expressions, fixed),
+        headers=headers,
+        variants=tuple(parts),
+        expressions=tuple(each for each in expressions if each.source not in fixed),
+    )
+
+
+def _text(variant: Variant) -> str:
+    return variant.text.strip("\n") + "\n"
+
+
+def _headers(edition: Edition) -> Iterator[tuple[str, Pieces]]:
+    """The headers that do not belong to one recipient alone; how to leave comes by `leave_mode`."""
+    who = edition.identity
+    yield "From", Pieces((address_header(who.name, who.address).encode(),))
+    if who.reply_to:
+        yield "Reply-To", Pieces((address_header("", who.reply_to).encode(),))
+    phrase = address_header(who.newsletter, who.list_id).encode()  # `Name <label.domain>`, RFC 2919 §2
+    yield "List-Id", Pieces((phrase if who.newsletter else b"<" + phrase + b">",))
+    mailto = f"<mailto:{who.leave_mailto}?subject=leave>".encode() if who.leave_mailto else b""
+    if who.leave_mode == "own":
+        link: tuple[bytes | Slot, ...] = (b"<", Slot(value="unsubscribe_url", encoder="raw"), b">")
+        yield "List-Unsubscribe", Pieces((*link, b",\r\n " + mailto) if mailto else link)
+        yield "List-Unsubscribe-Post", Pieces((b"List-Unsubscribe=One-Click",))
+    elif who.leave_mode == "mailto":
+        yield "List-Unsubscribe", Pieces((mailto,))
+
+
+def _mime(headers: tuple[tuple[str, Pieces], ...], boundary: str, html: Pieces, text: Pieces) -> Pieces:
+    parts: list[bytes | Slot] = [b"Date: ", Slot(value=DATE, encoder="raw")]
+    for name, pieces in headers:
+        parts += [_CRLF, f"{name}: ".encode(), *pieces.parts]
+    parts += [_CRLF, b"To: ", Slot(value=TO, encoder="raw"), _CRLF, b"Subject: ", Slot(value=SUBJECT, encoder="header")]
+    parts += [_CRLF, b"Message-ID: <", Slot(value=MESSAGE_ID, encoder="raw"), b">", _CRLF]
+    parts.append(f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode())
+    for subtype, body in (("plain", text), ("html", html)):
+        parts.append(
+            f"\r\n--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
+            "Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
+        )
+        parts += _quoted(body)
+    parts.append(f"\r\n--{boundary}--\r\n".encode())
+    return Pieces(tuple(_joined(parts)))
+
+
+def _quoted(pieces: Pieces) -> Iterator[bytes | Slot]:
+    """*pieces* in quoted-printable, with a soft break on either side of every slot."""
+    for part in pieces.parts:
+        if isinstance(part, Slot):
+            yield b"=\r\n"
+            yield Slot(value=part.value, encoder=f"{part.encoder}/qp")
+            yield b"=\r\n"
+        else:
+            yield quoted_printable(part)
+
+
+def _joined(parts: list[bytes | Slot]) -> Iterator[bytes | Slot]:
+    """*parts* with neighbouring literals made one, so that filling joins as few as possible."""
+    literal = b""
+    for part in parts:
+        if isinstance(part, Slot):
+            yield literal
+            yield part
+            literal = b""
+        else:
+            literal += part
+    yield literal
+

@@ -1,0 +1,83 @@
+"""A theme: page and block templates, words and stylesheets, from the files of one folder."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import DictLoader, StrictUndefined, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from newsletter.errors import SettingsError
+from newsletter.rendering.blocks import View
+from newsletter.rendering.markdown import bullet, underline, wrap
+
+FILES = ("theme.toml", "base.css", "client.css", "page.html.j2", "page.txt.j2", "blocks.html.j2", "blocks.txt.j2")
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """A theme, ready to render in one language."""
+
+    name: str
+    base_css: str
+    client_css: str
+    words: Mapping[str, str]
+    _environment: ImmutableSandboxedEnvironment
+
+    def block(self, view: View, *, html: bool) -> str:
+        """One block by the macro of its kind."""
+        file = "blocks.html.j2" if html else "blocks.txt.j2"
+        try:
+            macros = self._environment.get_template(file).make_module({"words": self.words})
+            rendered = str(getattr(macros, view.kind.replace("-", "_"))(view)).strip()
+        except (TemplateError, AttributeError, TypeError) as err:
+            raise self._broken(file, err) from err
+        return Markup(rendered) if html else rendered  # noqa: S704 - the macro escaped what is not markup
+
+    def page(self, values: Mapping[str, Any], *, html: bool) -> str:
+        """The whole letter around its blocks."""
+        file = "page.html.j2" if html else "page.txt.j2"
+        styles = {"base_css": Markup(self.base_css), "client_css": Markup(self.client_css)}  # noqa: S704 - the theme's own
+        try:
+            return self._environment.get_template(file).render({**values, **styles, "words": self.words})
+        except (TemplateError, TypeError) as err:
+            raise self._broken(file, err) from err
+
+    def _broken(self, file: str, err: Exception) -> SettingsError:
+        line = getattr(err, "lineno", None)
+        return SettingsError(
+            f"the template fails: {err}",
+            at=f"templates/{self.name}/{file}" + (f":{line}" if line else ""),
+            hint="compare it with the theme that comes with the newsletter",
+        )
+
+
+def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
+    """The theme in *files* (name → text). Raises SettingsError if one is missing or unreadable."""
+    missing = [file for file in FILES if file not in files]
+    if missing:
+        raise SettingsError(f"the theme has no {missing[0]}", at=f"templates/{name}", hint="[newsletter] theme names a folder of templates/")
+    try:
+        words = tomllib.loads(files["theme.toml"]).get("words", {})
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(str(err), at=f"templates/{name}/theme.toml") from err
+    environment = ImmutableSandboxedEnvironment(
+        loader=DictLoader(dict(files)),
+        autoescape=lambda file: file is not None and file.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(wrap=wrap, underline=underline, bullet=bullet)
+    return Theme(
+        name=name,
+        base_css=files["base.css"],
+        client_css=files["client.css"],
+        words={**words.get("en", {}), **words.get(language.split("-")[0], {})},
+        _environment=environment,
+    )

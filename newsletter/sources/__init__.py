@@ -1,0 +1,1 @@
+"""The world we read from: files, Git."""

@@ -1,0 +1,150 @@
+"""The workspace's files: letters, themes, lists. Nothing outside its root is ever touched."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from newsletter.errors import NewsletterError, NotFound
+
+_LETTER = re.compile(r"\d{4}-\d{2}-\d{2}-.+")
+
+
+class Workspace:
+    """One newsletter's folder."""
+
+    def __init__(self, root: Path) -> None:
+        """Work below *root*."""
+        self.root = root
+
+    def letter_ids(self) -> list[str]:
+        """The ids of all letters, oldest first: `issues/<date>-*.md`, or such a folder with an index.md."""
+        folder = self.root / "issues"
+        if not folder.is_dir():
+            return []
+        found = {path.stem for path in folder.glob("*.md") if _LETTER.fullmatch(path.stem)}
+        found |= {path.parent.name for path in folder.glob("*/index.md") if _LETTER.fullmatch(path.parent.name)}
+        return sorted(found)
+
+    def letter(self, name: str) -> tuple[str, str, str]:
+        """(id, path within the workspace, text) of the letter *name*: an id, or a path to its file.
+
+        Raises NotFound, or NewsletterError if the file cannot be read as UTF-8.
+        """
+        path = self._letter_path(name)
+        issue_id = path.parent.name if path.name == "index.md" else path.stem
+        return issue_id, self.relative(path), self.read_text(path)
+
+    def _letter_path(self, name: str) -> Path:
+        candidates = [self.root / "issues" / f"{name}.md", self.root / "issues" / name / "index.md"]
+        if name.endswith(".md"):
+            candidates = [Path(name), self.root / name, self.root / "issues" / name]
+        for path in candidates:
+            if path.is_file():
+                if not path.resolve().is_relative_to(self.root.resolve()):
+                    raise NotFound("the letter lies outside this newsletter", at=str(path), hint="move it below issues/")
+                return path
+        if (self.root / "issues" / name).is_dir():
+            raise NotFound("a folder without an index.md", at=f"issues/{name}", hint="a letter that is a folder keeps its text in index.md")
+        known = self.letter_ids()
+        hint = f"the letters are: {', '.join(known[-5:])}" if known else "make one: newsletter new \"A title\""
+        raise NotFound(f"no letter {name!r}", at="issues", hint=hint)
+
+    def theme(self, name: str) -> dict[str, str]:
+        """The files of a theme, by name. Raises NotFound."""
+        folder = self.root / "templates" / name
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or not folder.is_dir():
+            known = sorted(path.parent.name for path in (self.root / "templates").glob("*/theme.toml"))
+            raise NotFound(f"no theme {name!r}", at=f"templates/{name}", hint=f"the themes are: {', '.join(known) or 'none'}")
+        return {path.name: self.read_text(path) for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
+
+    def optional(self, name: str) -> str | None:
+        """The text of a file within the workspace, None if there is none."""
+        path = self.root / name
+        return self.read_text(path) if path.is_file() else None
+
+    def read_text(self, path: Path) -> str:
+        """The text of a file; says where it stops being UTF-8, and what it cannot read."""
+        at = self.relative(path)
+        try:
+            raw = path.read_bytes()
+        except OSError as err:
+            raise NewsletterError(f"cannot be read: {err.strerror}", at=at) from err
+        try:
+            return raw.decode()
+        except UnicodeDecodeError as err:
+            line = raw.count(b"\n", 0, err.start) + 1
+            raise NewsletterError("the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor") from err
+
+    def relative(self, path: Path) -> str:
+        """*path* as seen from the workspace, for messages."""
+        try:
+            return path.resolve().relative_to(self.root.resolve()).as_posix()
+        except ValueError:
+            return str(path)
+
+    def write(self, name: str, content: bytes, *, replace: bool = False) -> Path:
+        """Write a file whole or not at all. Raises NewsletterError if it exists and *replace* is False."""
+        path = self.root / name
+        if path.exists() and not replace:
+            raise NewsletterError("the file exists; it was left as it is", at=name)
+        with _telling(name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, content)
+        return path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write *content* to *path* so that after a crash there is the old file or the new, never a part."""
+    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp's 0600 would hide the file from a colleague
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _telling(name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as err:
+        raise NewsletterError(f"cannot be written: {err.strerror}", at=name, hint="is the disk full, or the folder read-only?") from err
+
+
+def lines_of(path: Path) -> Iterator[str]:
+    """The lines of a UTF-8 file, with their ends, in constant memory; says on which line it stops being one."""
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, start=1):
+                try:
+                    yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                except UnicodeDecodeError as err:
+                    raise NewsletterError(
+                        "the file is not UTF-8", at=f"{path}:{number}", hint="save it again as 'CSV UTF-8', or convert it: iconv -f latin1 -t utf-8"
+                    ) from err
+    except OSError as err:
+        raise NewsletterError(f"cannot be read: {err.strerror}", at=str(path)) from err
+
+
+def starter() -> Mapping[str, Path]:
+    """The files a new workspace begins with, by their name in it; from the package or from a checkout."""
+    package = Path(__file__).parent.parent
+    root = package / "starter" if (package / "starter").is_dir() else package.parent
+    names = ["newsletter.toml", "subscribers/sample.csv", "subscribers/segments.toml"]
+    for folder in ("templates", "issues"):
+        names += [path.relative_to(root).as_posix() for path in sorted((root / folder).rglob("*")) if path.is_file()]
+    return {name: root / name for name in names if not _made(name)}
+
+
+def _made(name: str) -> bool:
+    return ".approval." in name or ".edition/" in name

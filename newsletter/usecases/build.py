@@ -1,0 +1,107 @@
+"""Build: from the text of a letter to its edition, with every problem there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from newsletter.content.issue import Issue, Level, Problem, Span
+from newsletter.content.parse import Defaults, parse
+from newsletter.content.suggest import did_you_mean
+from newsletter.errors import IssueHasProblems
+from newsletter.rendering.checks import Facts, run_checks
+from newsletter.rendering.compile import Setting, compile_issue
+from newsletter.rendering.edition import Condition, Edition
+from newsletter.rendering.expressions import READER_FIELDS
+from newsletter.rendering.message import Cut, cut_edition
+from newsletter.rendering.theme import read_theme
+
+EVERYONE = "everyone"
+LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """All that lies on an editor's desk beside the letter itself."""
+
+    defaults: Defaults
+    setting: Setting
+    theme_name: str
+    theme_files: Mapping[str, str]
+    segments: Mapping[str, Mapping[str, Any]]  # name → rule, as data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """A letter, as far as it could be built. `edition` and `cut` are None if there are errors before."""
+
+    issue: Issue
+    edition: Edition | None
+    cut: Cut | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that keep the letter from leaving."""
+        return [problem for problem in self.problems if problem.level is Level.ERROR]
+
+
+def build(text: str, *, path: str, issue_id: str, desk: Desk) -> Built:
+    """Parse, compile and check a letter; whatever is wrong comes back as problems, never as an exception."""
+    issue, problems = parse(text, path=path, issue_id=issue_id, defaults=desk.defaults)
+    audience = _audience(issue, desk, problems)
+    theme = read_theme(desk.theme_name, desk.theme_files, language=issue.language)
+    rules = {f"segment:{name}": rule for name, rule in desk.segments.items()}
+    edition, more = compile_issue(issue, theme=theme, setting=desk.setting, audience=audience, rules=rules)
+    problems += more
+    if edition is None or any(problem.level is Level.ERROR for problem in problems):
+        return Built(issue=issue, edition=None, cut=None, problems=_in_order(problems))
+    cut = cut_edition(edition)
+    problems += run_checks(Facts(issue=issue, edition=edition, cut=cut, longest=_longest(cut)))
+    return Built(issue=issue, edition=edition, cut=cut, problems=_in_order(problems))
+
+
+def finished(built: Built) -> tuple[Edition, Cut]:
+    """The edition, if there is nothing wrong with it. Raises IssueHasProblems."""
+    if built.errors or built.edition is None or built.cut is None:
+        count = len(built.errors)
+        raise IssueHasProblems(f"{count} problem{'s' if count != 1 else ''} to mend first", at=built.issue.path, hint=f"newsletter check {built.issue.id}")
+    return built.edition, built.cut
+
+
+def _audience(issue: Issue, desk: Desk, problems: list[Problem]) -> Condition:
+    if issue.audience not in desk.segments:
+        problems.append(Problem(at=issue.span("audience"), what=f"no segment {issue.audience!r}", hint=did_you_mean(issue.audience, desk.segments)))
+    return Condition(name=issue.audience, rule=desk.segments.get(issue.audience, {}))
+
+
+def _longest(cut: Cut) -> dict[str, str]:
+    """A value for every slot that is about as long as values get."""
+    slots = {slot.value for each in cut.variants for slot in (*each.html.slots, *each.text.slots)} | {slot.value for slot in cut.subject.slots}
+    return {value: "https://example.org/" + "x" * 80 if value.endswith("_url") else LONG_NAME for value in slots}
+
+
+def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.at, problem.level)))
+
+
+def gaps(needs: Mapping[str, str], lacking: Mapping[str, int]) -> list[Problem]:
+    """A problem for every field that is shown without a fallback and that somebody lacks."""
+    problems = []
+    for name, where in needs.items():
+        if lacking.get(name):
+            path, _, line = where.rpartition(":")
+            problems.append(
+                Problem(
+                    at=Span(path, int(line)),
+                    what=f"{lacking[name]:,} reader{'s have' if lacking[name] != 1 else ' has'} no {name!r}",
+                    hint=f"give it a fallback: {{{{ {name} | default('friend') }}}}",
+                )
+            )
+    return problems
+
+
+def known_fields(custom: Mapping[str, str]) -> tuple[str, ...]:
+    """The fields of a reader that a letter may show."""
+    return (*READER_FIELDS, *custom)

@@ -1,0 +1,64 @@
+"""Prepare: freeze the edition and the audience, and write down who is due when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+
+from newsletter.audience.segments import from_data
+from newsletter.content.issue import Problem
+from newsletter.delivery.plan import Forecast, Plan, PlannedIssue
+from newsletter.errors import IssueHasProblems
+from newsletter.rendering.edition import Edition
+from newsletter.schedule import due_at, due_by_zone
+from newsletter.usecases.build import gaps
+from newsletter.usecases.ports import Editions, People, Planner
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a plan would be, before anybody says yes. `problems` keep it from being written."""
+
+    issue_id: str
+    revision: int
+    subject: str
+    forecast: Forecast
+    problems: tuple[Problem, ...]
+
+
+def plan_for(edition: Edition, *, revision: int, zones: list[str], fallback_zone: str) -> Plan:
+    """The plan of *edition*: every zone's instant, and one for readers whose zone is unknown."""
+    day, at = date.fromisoformat(edition.send_day), time.fromisoformat(edition.send_at)
+    only = edition.send_zone or None
+    return Plan(
+        issue_id=edition.issue_id,
+        revision=revision,
+        edition_hash=edition.hash,
+        audience=from_data(edition.audience.rule),
+        due=due_by_zone(day, at, zones, only=only),
+        due_elsewhere=due_at(day, at, only or fallback_zone),
+    )
+
+
+def look_ahead(edition: Edition, plan: Plan, *, planner: Planner, people: People, now: datetime) -> Outlook:
+    """Who would get the letter and when, and what is in the way; writes nothing."""
+    lacking = people.lacking(edition.needs, audience=plan.audience, now=now) if edition.needs else {}
+    return Outlook(
+        issue_id=edition.issue_id,
+        revision=plan.revision,
+        subject=edition.subject,
+        forecast=planner.forecast(plan, now=now),
+        problems=tuple(gaps(edition.needs, lacking)),
+    )
+
+
+def write_plan(
+    edition: Edition, plan: Plan, *, planner: Planner, people: People, editions: Editions, now: datetime
+) -> PlannedIssue:
+    """The plan, written; the first one, if there was one already. Raises IssueHasProblems at the gate."""
+    lacking = people.lacking(edition.needs, audience=plan.audience, now=now) if edition.needs else {}
+    problems = gaps(edition.needs, lacking)
+    if problems:
+        raise IssueHasProblems(problems[0].what, at=str(problems[0].at), hint=problems[0].hint)
+    editions.put(plan.edition_hash, edition.to_bytes(), issue_id=plan.issue_id, now=now)
+    return planner.write(plan, now=now)

@@ -1,0 +1,118 @@
+"""What every test may ask for: the frozen clock, empty databases of both kinds, and programs that may be missing."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from itertools import count
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+
+from tests.postgres import Postgres, find_binaries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday noon, the week before Advent
+
+# Program -> the other names it goes by, and the Debian package that brings it.
+PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
+    "chromium": (("chromium-browser", "google-chrome", "google-chrome-stable"), "chromium"),
+    "git": ((), "git"),
+    "postgres": ((), "postgresql"),  # found by tests/postgres.py; the test lock brings its own
+}
+
+_missing = pytest.StashKey[dict[str, list[str]]]()  # program -> the tests not run for want of it
+_databases = count(1)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The frozen moment at which tests happen."""
+    return NOW
+
+
+def find_program(name: str) -> str | None:
+    """The program's path under any of its names, or None."""
+    if name == "postgres":
+        binaries = find_binaries()
+        return str(binaries / "postgres") if binaries else None
+    names, _ = PROGRAMS.get(name, ((), name))
+    return next((path for each in (name, *names) if (path := shutil.which(each))), None)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The PostgreSQL server of this run, started when the first test asks for it."""
+    binaries = find_binaries()
+    assert binaries is not None  # the marker that pytest_collection_modifyitems adds saw to it
+    with Postgres(binaries) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    """A fresh, empty PostgreSQL database, as SQLAlchemy's URL; dropped afterwards, whoever is still connected."""
+    name = f"test_{next(_databases)}"
+    _administer(postgres, f"CREATE DATABASE {name}")
+    yield postgres.url(name)
+    _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A fresh, empty database of each kind in turn, as SQLAlchemy's URL."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'newsletter.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+def _administer(server: Postgres, statement: str) -> None:
+    with psycopg.connect(server.url().replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds --all."""
+    parser.addoption("--all", action="store_true", help="fail, rather than skip, where a program is missing")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Starts the list of what was missing."""
+    config.stash[_missing] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that will ask for PostgreSQL, so that they skip or fail like all the others."""
+    for item in items:
+        wanted = getattr(item, "fixturenames", ())
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if "postgres" in wanted or parameters.get("database_url") == "postgresql":
+            item.add_marker(pytest.mark.needs("postgres"))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips a test whose program is missing; fails it with --all."""
+    for name in [str(each) for marker in item.iter_markers("needs") for each in marker.args]:
+        if find_program(name):
+            continue
+        item.config.stash[_missing].setdefault(name, []).append(item.nodeid)
+        text = f"{name} is not on this machine"
+        if item.config.getoption("--all"):
+            pytest.fail(text, pytrace=False)
+        pytest.skip(text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says plainly what was not run, and what would bring it."""
+    if not config.stash[_missing]:
+        return
+    terminalreporter.section("not run on this machine")
+    for name, tests in sorted(config.stash[_missing].items()):
+        _, package = PROGRAMS.get(name, ((), name))
+        some = ", ".join(tests[:3]) + (" …" if len(tests) > 3 else "")
+        terminalreporter.write_line(f"{len(tests)} test(s) need {name} (Debian: apt install {package}): {some}")
