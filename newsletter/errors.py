@@ -8,6 +8,8 @@ NewsletterError                 1  something could not be done
 ├── ImportHasProblems           1  a list of people that cannot be read
 ├── StoreError                  1  the database is missing, locked, read-only, full or of another version
 │   └── LeaseLost               1  another sender took over a batch we thought was ours
+├── LinkInvalid                 1  a link that we never made, or that was changed
+│   └── LinkExpired             1  a link of ours that is too old
 ├── IllegalMove                 1  a state may not follow another (a bug, or two versions of this program)
 ├── Doubt                       4  some deliveries are neither certainly sent nor certainly unsent
 └── ProviderRefused             1  the provider will take nothing from us until somebody mends the set-up
@@ -68,6 +70,14 @@ class StoreError(NewsletterError):
 
 class LeaseLost(StoreError):
     """Another sender took over a batch we thought was ours."""
+
+
+class LinkInvalid(NewsletterError):
+    """A link that we never made, or that was changed."""
+
+
+class LinkExpired(LinkInvalid):
+    """A link of ours that is too old."""
 
 
 class IllegalMove(NewsletterError):

@@ -100,11 +100,12 @@ def _in_qp(escape: Encoder) -> Encoder:
     return encode
 
 
+_ROOM = 60  # characters beside a header's name on its first line
 _WORD_BYTES = 42  # base64 of 42 bytes and the frame "=?utf-8?b?…?=" stay under the 75 of RFC 2047 §2
 
 
 @lru_cache(maxsize=4096)
-def header_text(value: str, room: int = 60) -> bytes:
+def header_text(value: str, room: int = _ROOM) -> bytes:
     """*value* as an unstructured header body or a display name: plain if it can be, else RFC 2047 words.
 
     `room` is how many characters are left on the first line; longer plain text is folded at spaces.
@@ -160,7 +161,7 @@ def address_header(name: str, address: str) -> str:
         phrase = name if _ATOM_TEXT.fullmatch(name) and "  " not in name else '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
     else:
         phrase = encoded_words(name).decode()
-    gap = "\r\n " if len(phrase.rpartition("\n")[2]) + len(address) > _WORD_BYTES else " "
+    gap = "\r\n " if len(phrase.rpartition("\n")[2]) + len(address) > _ROOM else " "
     return f"{phrase}{gap}<{address}>"
 
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from newsletter.audience.subscriber import State
+
+_TAG = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
+
+
+def is_tag(word: str) -> bool:
+    """Whether *word* is a tag as tags are kept: lower-case letters, digits, dots, dashes and underscores."""
+    return _TAG.fullmatch(word) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +31,14 @@ class Entry:
     tags: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
     state: State = State.ACTIVE
+
+    def __post_init__(self) -> None:
+        if not all(map(is_tag, self.tags)):
+            raise ValueError("a tag is not normalised")
+        if not all(map(str.isidentifier, self.attributes)):
+            raise ValueError("an attribute's name is not a plain word")
+        if self.state is State.ERASED:
+            raise ValueError("nobody enters the list erased")
 
     @property
     def key(self) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.app import Newsletter
+from newsletter.app.newsletter import Newsletter
 from newsletter.settings import find_root, read_settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.app import Newsletter, Status
+from newsletter.app.newsletter import Newsletter
+from newsletter.app.people import People
+from newsletter.app.sending import Sending, Standing
 from newsletter.cli.output import (
     confirm,
     instant,
@@ -21,6 +23,7 @@ from newsletter.cli.output import (
     with_newsletter,
     yes_option,
 )
+from newsletter.delivery.outcome import Status
 from newsletter.errors import Doubt, IssueHasProblems
 
 if TYPE_CHECKING:
@@ -39,19 +42,20 @@ def plan(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
     Nobody is mailed yet. Who joins later waits for the next letter; who leaves before their copy is
     handed over does not get it.
     """
-    planned = newsletter.planned(issue)
+    sending = Sending(newsletter)
+    planned = sending.planned(issue)
     if planned is None:
-        planned = _plan(newsletter, issue, yes=yes)
+        planned = _plan(sending, issue, yes=yes)
         if planned is None:
             return
     else:
         say(f"It was planned on {instant(planned.planned_at)}; that plan stands.")
-    _show_status(newsletter.status(planned.issue_id), as_json=as_json)
+    _show_status(sending.status(planned.issue_id), as_json=as_json)
 
 
-def _plan(newsletter: Newsletter, issue: str, *, yes: bool) -> PlannedIssue | None:
+def _plan(sending: Sending, issue: str, *, yes: bool) -> PlannedIssue | None:
     """The plan, after showing what it means and asking; None if the answer was no."""
-    outlook = newsletter.outlook(issue)
+    outlook = sending.outlook(issue)
     _show_outlook(outlook)
     if outlook.problems:
         print_problems(outlook.problems)
@@ -59,7 +63,7 @@ def _plan(newsletter: Newsletter, issue: str, *, yes: bool) -> PlannedIssue | No
     if not confirm(f"Plan {outlook.issue_id} for {people(outlook.forecast.planned)}?", yes=yes):
         say("Nothing was planned.")
         return None
-    return newsletter.plan(issue)
+    return sending.plan(issue)
 
 
 def _show_outlook(outlook: Outlook) -> None:
@@ -84,26 +88,27 @@ def send(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
     Plans it first if that was not done. Run it as often as you like, and again after any interruption:
     nobody gets a letter twice. Example: newsletter send 2026-11-23-renew-your-goals
     """
-    planned = newsletter.planned(issue)
+    sending = Sending(newsletter)
+    planned = sending.planned(issue)
     if planned is None:
-        planned = _plan(newsletter, issue, yes=yes)
+        planned = _plan(sending, issue, yes=yes)
         if planned is None:
             return
     elif not confirm(f"Send what is due of {planned.issue_id}?", yes=yes):
         say("Nothing was sent.")
         return
     with progress("sending", total=planned.candidates) as watch:
-        done = newsletter.send(planned, watch)
+        done = sending.send(planned, watch)
     say(f"{people(done)} mailed now." if done else "Nothing was due that had not been sent: nobody was mailed now.")
-    status = newsletter.status(planned.issue_id)
-    _show_status(status, as_json=as_json)
-    _doubt(status[0])
+    standing = sending.status(planned.issue_id)
+    _show_status(standing, as_json=as_json)
+    _doubt(standing[0])
 
 
-def _doubt(status: Status) -> None:
-    unknown = status.tally.by_status.get("unknown", 0) if status.tally else 0  # type: ignore[call-overload]
+def _doubt(standing: Standing) -> None:
+    unknown = standing.tally.by_status.get(Status.UNKNOWN, 0) if standing.tally else 0
     if unknown:
-        raise Doubt(f"{people(unknown)} may have been mailed or not", at=status.issue_id, hint="they are not mailed again by themselves")
+        raise Doubt(f"{people(unknown)} may have been mailed or not", at=standing.issue_id, hint="they are not mailed again by themselves")
 
 
 @click.command()
@@ -112,10 +117,10 @@ def _doubt(status: Status) -> None:
 @with_newsletter
 def status(newsletter: Newsletter, issue: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Show where letters stand, in numbers."""
-    _show_status(newsletter.status(issue), as_json=as_json)
+    _show_status(Sending(newsletter).status(issue), as_json=as_json)
 
 
-def _show_status(statuses: list[Status], *, as_json: bool) -> None:
+def _show_status(statuses: list[Standing], *, as_json: bool) -> None:
     if as_json:
         print_json([_status_data(each) for each in statuses])
     elif len(statuses) == 1 and statuses[0].tally:
@@ -128,19 +133,19 @@ def _show_status(statuses: list[Status], *, as_json: bool) -> None:
         )
 
 
-def _stands(status: Status) -> str:
+def _stands(status: Standing) -> str:
     if status.tally:
-        to_come = sum(status.tally.by_status.get(state, 0) for state in ("planned", "claimed"))  # type: ignore[call-overload]
+        to_come = sum(status.tally.by_status.get(state, 0) for state in (Status.PLANNED, Status.CLAIMED))
         return "under way" if to_come else "done"
     return f"approved, revision {status.approved_revision}" if status.approved_revision else "draft"
 
 
-def _numbers(status: Status) -> tuple[str, str, str, str]:
+def _numbers(status: Standing) -> tuple[str, str, str, str]:
     if not status.tally:
         return "", "", "", ""
-    count = {state.value: number for state, number in status.tally.by_status.items()}
-    to_come = count.get("planned", 0) + count.get("claimed", 0)
-    return f"{status.tally.candidates:,}", f"{count.get('accepted', 0):,}", f"{to_come:,}", f"{count.get('held', 0):,}"
+    count = status.tally.by_status
+    to_come = count.get(Status.PLANNED, 0) + count.get(Status.CLAIMED, 0)
+    return f"{status.tally.candidates:,}", f"{count.get(Status.ACCEPTED, 0):,}", f"{to_come:,}", f"{count.get(Status.HELD, 0):,}"
 
 
 _MEANINGS = {
@@ -156,7 +161,7 @@ _MEANINGS = {
 }
 
 
-def _show_tally(status: Status) -> None:
+def _show_tally(status: Standing) -> None:
     tally, planned = status.tally, status.planned
     if tally is None or planned is None:
         return
@@ -168,7 +173,7 @@ def _show_tally(status: Status) -> None:
         say(f"Next: {instant(tally.next_due_at)}.")
 
 
-def _status_data(status: Status) -> dict[str, object]:
+def _status_data(status: Standing) -> dict[str, object]:
     tally, planned = status.tally, status.planned
     data: dict[str, object] = {"issue": status.issue_id, "approved_revision": status.approved_revision}
     if tally and planned:
@@ -196,7 +201,8 @@ def explain(newsletter: Newsletter, address: str, issue: str | None, as_json: bo
 
     Example: newsletter explain zoe@example.org 2026-11-23-renew-your-goals
     """
-    person, stories = newsletter.explain(address, issue)
+    person = People(newsletter).find(address)
+    stories = Sending(newsletter).explain(person, issue)
     if as_json:
         print_json(
             {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -10,9 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.app import Newsletter
+from newsletter.app.newsletter import Newsletter
+from newsletter.app.people import People
+from newsletter.audience.importing import Rejected, read_list
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, progress, say, with_newsletter
 from newsletter.errors import ImportHasProblems, NewsletterError
+from newsletter.sources.files import lines_of
 
 if TYPE_CHECKING:
     from newsletter.audience.subscriber import Subscriber
@@ -38,13 +42,8 @@ def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) ->
     column is a field of your own. Whoever left is never brought back. Running it again changes nothing.
     Example: newsletter subscribers import list.csv --evidence "sign-up sheet, spring fair 2026"
     """
-    from newsletter.audience.consent import Evidence
-    from newsletter.audience.importing import read_list
-    from newsletter.sources.files import lines_of
-
-    proof = Evidence(at=newsletter.clock(), how="import", source=evidence)
     with progress("importing") as watch:
-        report = newsletter.import_people(read_list(lines_of(file)), proof, watch)
+        report = People(newsletter).enter(read_list(lines_of(file)), how="import", source=evidence, watch=watch)
     _show_import(report, as_json=as_json)
     if not any((report.counts.added, report.counts.refreshed, report.counts.unchanged, report.counts.kept_away)) and report.rejected:
         raise ImportHasProblems("no row could be used", at=str(file))
@@ -92,7 +91,7 @@ def export(newsletter: Newsletter) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     own = sorted(newsletter.settings.fields)
     writer.writerow((*COLUMNS, *own))
-    for person in newsletter.everyone():
+    for person in People(newsletter).everyone():
         writer.writerow(
             (
                 person.address,
@@ -119,23 +118,17 @@ def add(newsletter: Newsletter, address: str, name: str, first_name: str, timezo
 
     Example: newsletter subscribers add zoe@example.org --name "Zoë Example" --evidence "asked by mail, 2026-11-20"
     """
-    from newsletter.audience.consent import Evidence
-    from newsletter.audience.importing import Rejected, read_list
-
     rows = list(read_list(_as_csv(address, name, first_name, timezone)))
     for row in rows:
         if isinstance(row, Rejected):
             raise NewsletterError(row.reason)
-    proof = Evidence(at=newsletter.clock(), how="add", source=evidence)
-    counts = newsletter.import_people(iter(rows), proof, lambda _more: None).counts
+    counts = People(newsletter).enter(iter(rows), how="add", source=evidence, watch=lambda _more: None).counts
     if counts.kept_away:
         raise NewsletterError("this person left and is not brought back by hand", hint="they can ask again themselves, and confirm")
     say("Added." if counts.added else "They were on the list already." + (" Their details were refreshed." if counts.refreshed else ""))
 
 
 def _as_csv(address: str, name: str, first_name: str, timezone: str) -> list[str]:
-    import io
-
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("email", "name", "first_name", "timezone"))
@@ -149,8 +142,9 @@ def _as_csv(address: str, name: str, first_name: str, timezone: str) -> list[str
 @with_newsletter
 def show(newsletter: Newsletter, address: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Show what is known of one person, and the evidence of their consent."""
-    person = newsletter.person(address)
-    history = newsletter.consent_of(person)
+    everyone = People(newsletter)
+    person = everyone.find(address)
+    history = everyone.consent_of(person)
     data = _known(person)
     if as_json:
         print_json({**data, "consent": [{"at": each.at, "state": each.state, "how": each.how, "source": each.source} for each in history]})
@@ -187,7 +181,7 @@ def _plain(value: object) -> str:
 @with_newsletter
 def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Count the people on the list by where their consent stands."""
-    counts = newsletter.count_people()
+    counts = People(newsletter).count()
     if as_json:
         print_json({state.value: number for state, number in counts.items()})
         return

@@ -1,0 +1,177 @@
+"""The way into the database: connections, transactions, and the few differences between the two kinds."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from newsletter.errors import SettingsError, StoreError
+from newsletter.store.failures import in_our_words
+
+_BUSY_S = 5  # how long a writer waits for another on SQLite
+_CACHE_KIB = 32 * 1024
+
+
+class Database:
+    """A database, reached through transactions only. `place` names it to people and holds no password."""
+
+    def __init__(self, engine: Engine, *, place: str, path: Path | None) -> None:
+        self.engine = engine
+        self.place = place
+        self.path = path  # the file, if it is SQLite
+        snapshot: dict[str, Any] = {} if path else {"isolation_level": "REPEATABLE READ"}
+        # A report is several statements and must see one moment.
+        self._readers = engine.execution_options(**snapshot, **({} if path else {"postgresql_readonly": True}))
+        self._planners = engine.execution_options(**snapshot, writing=True)
+        self._writers = engine.execution_options(writing=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file and not a server."""
+        return self.path is not None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one moment and changes nothing."""
+        with self._transaction(self._readers) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, *, snapshot: bool = False) -> Iterator[Connection]:
+        """A connection whose changes are durable when the block ends, or undone if it raises.
+
+        With *snapshot*, every statement sees the moment of the first one (SQLite always works so).
+        """
+        with self._transaction(self._planners if snapshot else self._writers) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give everything back; the last to close an SQLite file folds its journal into it."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        try:
+            with engine.connect() as connection, connection.begin():
+                yield connection
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            # The original may quote a row, hence an address.
+            raise in_our_words(error, place=self.place) from None
+        except Exception as error:
+            if hasattr(error, "sqlstate"):  # psycopg's own, which is not imported for SQLite
+                raise in_our_words(error, place=self.place) from None
+            raise
+
+
+def connect(url: str) -> Database:
+    """The database that *url* names: `sqlite:///path` or `postgresql://…`. Opens nothing yet."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError("the database URL cannot be read", hint=_FORMS, at="database") from None
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed)
+    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return _postgresql(parsed.set(drivername="postgresql+psycopg"))
+    raise SettingsError(f"there is no support for {parsed.drivername} databases", hint=_FORMS, at="database")
+
+
+_FORMS = "write sqlite:///subscribers/newsletter.db or postgresql://user:password@host/name"
+
+
+def _sqlite(url: URL) -> Database:
+    if not url.database or url.database == ":memory:":
+        raise SettingsError("a database in memory would forget who was mailed", hint=_FORMS, at="database")
+    path = Path(url.database)
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
+
+    @event.listens_for(engine, "do_connect")
+    def create_private(*_: object) -> None:
+        if not path.parent.is_dir():
+            raise StoreError(
+                "there is no such directory", hint=f"create it: mkdir -p {path.parent}", at=str(path.parent)
+            )
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+
+    @event.listens_for(engine, "connect")
+    def set_up(raw: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        raw.isolation_level = None  # transactions begin where we say, see `begin`
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",  # a commit that is lost with the power is a letter sent twice
+            "foreign_keys=ON",
+            f"cache_size=-{_CACHE_KIB}",
+        ):
+            raw.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # Taking the write lock at once: a reader that turns writer later can fail without waiting.
+        writing = connection.get_execution_options().get("writing")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return Database(engine, place=str(path), path=path)
+
+
+def _postgresql(url: URL) -> Database:
+    host = url.host or url.query.get("host") or "localhost"
+    place = f"postgresql://{host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
+    try:
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError):
+        hint = "install it: pip install 'newsletter[postgres]'"
+        raise SettingsError("the PostgreSQL driver is not installed", hint=hint, at="database") from None
+
+    @event.listens_for(engine, "connect")
+    def set_up(raw: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401
+        # A server may be set to confirm commits it can still lose; a lost claim is a letter sent twice.
+        raw.execute(
+            "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        raw.commit()
+
+    return Database(engine, place=place, path=None)
+
+
+def one_at_a_time(connection: Connection, what: str) -> None:
+    """Return when no other transaction that said *what* is running; SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))"), {"what": f"newsletter {what}"}
+        )
+
+
+def append(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+    """Insert many rows, each with all columns of *table* in order and instants as `epoch` seconds.
+
+    The quick way in on each database; raises what `Database.writing` turns into our words.
+    """
+    if not rows:
+        return
+    names = ", ".join(column.name for column in table.columns)
+    if connection.dialect.name == "postgresql":
+        raw: Any = connection.connection.driver_connection
+        with raw.cursor().copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+    else:
+        marks = ", ".join("?" * len(table.columns))
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608
+
+
+def is_duplicate(error: BaseException) -> bool:
+    """Whether *error* says that a unique key is taken already."""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, sqlite3.Error):
+        codes = (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE)
+        return getattr(original, "sqlite_errorcode", None) in codes
+    return getattr(original, "sqlstate", None) == "23505"

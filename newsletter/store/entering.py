@@ -1,0 +1,212 @@
+"""People coming in, a thousand at a time: who is new, who is refreshed, who must stay away."""
+
+from __future__ import annotations
+
+import os
+from binascii import b2a_base64
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+
+from newsletter.audience.consent import DEPARTED, MOVES, Evidence
+from newsletter.audience.importing import Entry, ImportCounts
+from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.store.db import append, one_at_a_time
+from newsletter.store.rows import read_attributes, read_tags, write_attributes, write_tags
+from newsletter.store.tables import consent_events, epoch, instance, subscribers, suppressions
+
+_KNOWN = select(
+    subscribers.c.address_key,
+    subscribers.c.id,
+    subscribers.c.state,
+    subscribers.c.name,
+    subscribers.c.first_name,
+    subscribers.c.zone,
+    subscribers.c.zone_source,
+    subscribers.c.language,
+    subscribers.c.tags,
+    subscribers.c.attributes,
+)
+_REFRESHED = ("name", "first_name", "zone", "zone_source", "language", "tags", "attributes")
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What a list leads to, worked out before any of it is written."""
+
+    added: list[tuple[object, ...]] = field(default_factory=list)
+    refreshed: list[dict[str, object]] = field(default_factory=list)
+    moved: list[tuple[int, State]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def enter(connection: Connection, entries: Sequence[Entry], *, evidence: Evidence, now: datetime) -> ImportCounts:
+    """Add or refresh people; whoever left, or must not be mailed, stays as they are.
+
+    Of several rows with one address the first gives the data; if any says that the person left, they did.
+    An import never blanks what is known, and never overrules what a person's browser said of their zone.
+    """
+    one_at_a_time(connection, "enter")
+    changes = _Changes()
+    people = _by_key(entries, changes.counts)
+    key = pepper(connection)
+    hashes = {address_key: address_hash(address_key, pepper=key) for address_key in people}
+    barred = _barred(connection, hashes.values())
+    known = _known(connection, people)
+    next_id = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0))).scalar_one() + 1
+    joined_at, tokens = epoch(now), _tokens(len(people))
+    for (address_key, entry), token in zip(people.items(), tokens, strict=True):
+        hashed = hashes[address_key]
+        person = known.get(address_key)
+        if person is not None:
+            changes.counts[_meet_again(entry, person, barred=hashed in barred, changes=changes)] += 1
+        elif hashed in barred:
+            changes.counts["unchanged" if entry.state in DEPARTED else "kept_away"] += 1
+        else:
+            number = next_id + len(changes.added)
+            changes.added.append(_row(number, entry, address_key, hashed, token, joined_at))
+    changes.counts["added"] = len(changes.added)
+    _write(connection, changes, evidence)
+    return ImportCounts(**changes.counts)
+
+
+def pepper(connection: Connection) -> bytes:
+    """The key of this database's address hashes."""
+    found: bytes = connection.execute(select(instance.c.pepper)).scalar_one()
+    return found
+
+
+def address_hash(address_key: str, *, pepper: bytes) -> bytes:
+    """16 bytes that stand for an address (in lower case) and that nobody can search for without the pepper."""
+    return blake2b(address_key.encode(), key=pepper, digest_size=16).digest()
+
+
+def _by_key(entries: Iterable[Entry], counts: Counter[str]) -> dict[str, Entry]:
+    """One entry for each address."""
+    people: dict[str, Entry] = {}
+    for entry in entries:
+        first = people.setdefault(entry.key, entry)
+        if first is not entry:
+            counts["unchanged"] += 1
+            if entry.state in DEPARTED and first.state not in DEPARTED:
+                people[entry.key] = replace(first, state=entry.state)
+    return people
+
+
+def _barred(connection: Connection, hashes: Iterable[bytes]) -> frozenset[bytes]:
+    """Those of *hashes* that are suppressed."""
+    query = select(suppressions.c.address_hash).where(suppressions.c.address_hash.in_(list(hashes)))
+    return frozenset(connection.execute(query).scalars())
+
+
+def _known(connection: Connection, keys: Iterable[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+    """The rows of those who are on the list already; nobody else may change them until we are done."""
+    query = _KNOWN.where(subscribers.c.address_key.in_(list(keys))).order_by(subscribers.c.id).with_for_update()
+    return {row.address_key: row for row in connection.execute(query)}
+
+
+def _meet_again(entry: Entry, person: Row[*tuple[Any, ...]], *, barred: bool, changes: _Changes) -> str:
+    """Note what *entry* changes for somebody we know; the count it belongs to."""
+    state = State(person.state)
+    if state in DEPARTED:
+        return "unchanged" if entry.state in DEPARTED else "kept_away"
+    if entry.state in DEPARTED:
+        changes.moved.append((person.id, entry.state))
+        return "departed"
+    if barred:
+        return "kept_away"
+    news = _news(entry, person)
+    if news:
+        changes.refreshed.append(
+            {"person_id": person.id, **{name: person._mapping[name] for name in _REFRESHED}, **news}
+        )
+    if entry.state in MOVES[state]:
+        changes.moved.append((person.id, entry.state))
+        return "refreshed"
+    return "refreshed" if news else "unchanged"
+
+
+def _news(entry: Entry, person: Row[*tuple[Any, ...]]) -> dict[str, object]:
+    """The columns in which *entry* says more or other than the row."""
+    told: dict[str, object] = {"name": entry.name, "first_name": entry.first_name, "language": entry.language}
+    if entry.zone and person.zone_source != ZoneSource.BROWSER.value:
+        told |= {"zone": entry.zone, "zone_source": ZoneSource.IMPORT.value}
+    if entry.tags:
+        told["tags"] = write_tags(entry.tags | read_tags(person.tags))
+    values = {name: value for name, value in entry.attributes.items() if value}
+    if values:
+        told["attributes"] = write_attributes({**read_attributes(person.attributes), **values})
+    return {name: value for name, value in told.items() if value and value != person._mapping[name]}
+
+
+def _row(number: int, entry: Entry, key: str, hashed: bytes, token: str, joined_at: int) -> tuple[object, ...]:
+    """A new row of `subscribers`, in the order of its columns."""
+    values: Mapping[str, str] = {name: value for name, value in entry.attributes.items() if value}
+    return (
+        number,
+        entry.address,
+        key,
+        hashed,
+        entry.name,
+        entry.first_name,
+        entry.state.value,
+        None,
+        entry.zone,
+        (ZoneSource.IMPORT if entry.zone else ZoneSource.DEFAULT).value,
+        entry.language,
+        write_tags(entry.tags),
+        write_attributes(values),
+        token,
+        joined_at,
+    )
+
+
+def _tokens(count: int) -> list[str]:
+    """Random leave tokens of 128 bits, 22 characters each."""
+    raw = os.urandom(16 * count)
+    return [
+        b2a_base64(raw[start : start + 16], newline=False)[:22].translate(_URL_SAFE).decode()
+        for start in range(0, 16 * count, 16)
+    ]
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _write(connection: Connection, changes: _Changes, evidence: Evidence) -> None:
+    """Write what was worked out, with the evidence of every state that anybody comes to."""
+    append(connection, subscribers, changes.added)
+    said = (epoch(evidence.at), evidence.how, evidence.source, evidence.text)
+    append(connection, consent_events, [(row[0], 1, *said, row[6]) for row in changes.added])
+    if changes.refreshed:
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _REFRESHED}
+        connection.execute(
+            update(subscribers).where(subscribers.c.id == bindparam("person_id")).values(values),
+            [
+                {name if name == "person_id" else f"new_{name}": value for name, value in row.items()}
+                for row in changes.refreshed
+            ],
+        )
+    for subscriber_id, state in changes.moved:
+        change_state(connection, subscriber_id, state, evidence)
+
+
+def change_state(connection: Connection, subscriber_id: int, state: State, evidence: Evidence) -> None:
+    """Set where a person's consent stands, and append why; the caller has checked the move."""
+    connection.execute(_SET_STATE, {"person_id": subscriber_id, "new_state": state.value})
+    details = {"at": evidence.at, "how": evidence.how, "source": evidence.source, "text": evidence.text}
+    connection.execute(_KEEP, {"person_id": subscriber_id, "state": state.value, **details})
+
+
+_SET_STATE = update(subscribers).where(subscribers.c.id == bindparam("person_id")).values(state=bindparam("new_state"))
+_KEEP = insert(consent_events).values(
+    subscriber_id=bindparam("person_id"),
+    no=select(func.coalesce(func.max(consent_events.c.no), 0) + 1)
+    .where(consent_events.c.subscriber_id == bindparam("person_id"))
+    .scalar_subquery(),
+)

@@ -1,0 +1,180 @@
+"""Plans: an issue, its frozen audience and every delivery's instant, written in one transaction.
+
+Set-based throughout: a million deliveries are three statements, and no person passes through Python.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, text
+
+from newsletter.audience.segments import to_data
+from newsletter.delivery.plan import Forecast, Plan, PlannedIssue
+from newsletter.errors import StoreError
+from newsletter.store import rules
+from newsletter.store.db import Database
+from newsletter.store.tables import BatchState, batches, deliveries, exclusions, issues, subscribers, zone_dues
+
+BATCH = 1000  # deliveries per planned batch: the knee of the curve (docs of the ledger's measurements)
+
+
+class SqlPlanner:
+    """Where plans are written, in a database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def forecast(self, plan: Plan, *, now: datetime) -> Forecast:
+        """Who would be mailed and when; writes nothing."""
+        reason = rules.why_not(now=now).label("reason")
+        query = (
+            select(reason, subscribers.c.zone, func.count())
+            .where(rules.condition(plan.audience, now=now))
+            .group_by(reason, subscribers.c.zone)
+        )
+        excluded: Counter[str] = Counter()
+        due: Counter[datetime] = Counter()
+        unknown = 0
+        with self._db.reading() as connection:
+            for why, zone, people in connection.execute(query):
+                if why is not None:
+                    excluded[why] += people
+                else:
+                    due[plan.due.get(zone, plan.due_elsewhere)] += people
+                    unknown += people if zone is None else 0
+        total = sum(due.values()) + sum(excluded.values())
+        return Forecast(candidates=total, excluded=excluded, due=dict(sorted(due.items())), unknown_zones=unknown)
+
+    def write(self, plan: Plan, *, now: datetime) -> PlannedIssue:
+        """Freeze the audience, in one transaction; a second time gives back the first plan."""
+        with self._db.writing(snapshot=True) as connection:
+            if not self._db.is_sqlite:
+                # Before the first statement that sees anything: whoever waits here sees the plan it waited for.
+                connection.execute(text("LOCK TABLE issues IN SHARE ROW EXCLUSIVE MODE"))
+            existing = _find(connection, plan.issue_id)
+            if existing is None:
+                _write(connection, plan, now=now)
+                existing = _find(connection, plan.issue_id)
+        assert existing is not None
+        return existing
+
+    def planned(self, issue_id: str) -> PlannedIssue | None:
+        """The plan of an issue, if one was written."""
+        with self._db.reading() as connection:
+            return _find(connection, issue_id)
+
+    def issues(self) -> list[PlannedIssue]:
+        """All plans, newest first."""
+        with self._db.reading() as connection:
+            return [_planned(row) for row in connection.execute(_ISSUES.order_by(issues.c.no.desc()))]
+
+    def zones(self) -> list[str]:
+        """The distinct time zones of the list."""
+        query = select(subscribers.c.zone).where(subscribers.c.zone.is_not(None)).distinct()
+        with self._db.reading() as connection:
+            return sorted(connection.execute(query).scalars())
+
+
+_ISSUES = select(
+    issues.c.no,
+    issues.c.issue_id,
+    issues.c.revision,
+    issues.c.edition_hash,
+    issues.c.secret,
+    issues.c.planned_at,
+    issues.c.candidates,
+)
+
+
+def _planned(row: Row[*tuple[Any, ...]]) -> PlannedIssue:
+    no, issue_id, revision, edition_hash, secret, planned_at, candidates = row
+    return PlannedIssue(
+        no=no,
+        issue_id=issue_id,
+        revision=revision,
+        edition_hash=edition_hash,
+        secret=bytes(secret),
+        planned_at=planned_at,
+        candidates=candidates,
+    )
+
+
+def _find(connection: Connection, issue_id: str) -> PlannedIssue | None:
+    row = connection.execute(_ISSUES.where(issues.c.issue_id == issue_id)).first()
+    return _planned(row) if row else None
+
+
+def _write(connection: Connection, plan: Plan, *, now: datetime) -> None:
+    """Write everything that belongs to a plan, and prove that nobody was lost on the way."""
+    no = connection.execute(select(func.coalesce(func.max(issues.c.no), 0) + 1)).scalar_one()
+    wanted = rules.condition(plan.audience, now=now)
+    candidates = connection.execute(select(func.count()).select_from(subscribers).where(wanted)).scalar_one()
+    _write_issue(connection, plan, no=no, candidates=candidates, now=now)
+    reason = rules.why_not(now=now)
+    away = select(literal(no), subscribers.c.id, reason).where(wanted, reason.is_not(None))
+    connection.execute(insert(exclusions).from_select(["issue_no", "subscriber_id", "reason"], away))
+    excluded = connection.execute(select(func.count()).where(exclusions.c.issue_no == no)).scalar_one()
+    _write_deliveries(connection, plan, wanted, no=no, now=now)
+    due = deliveries.c.due_at
+    counts = select(due, func.min(deliveries.c.seq), func.count()).where(deliveries.c.issue_no == no).group_by(due)
+    planned = 0
+    rows = []
+    for due_at, first, people in connection.execute(counts.order_by(due)):
+        end = first + people
+        rows += [
+            {"issue_no": no, "lo": lo, "hi": min(lo + BATCH, end), "due_at": due_at, "state": BatchState.PLANNED.value}
+            for lo in range(first, end, BATCH)
+        ]
+        planned += people
+    if rows:
+        connection.execute(insert(batches), rows)
+    if candidates != planned + excluded:
+        message = f"the plan does not add up: {candidates} candidates, {planned} planned, {excluded} excluded"
+        raise StoreError(message, hint="nothing was written; this is a bug, please report it", at=plan.issue_id)
+
+
+def _write_issue(connection: Connection, plan: Plan, *, no: int, candidates: int, now: datetime) -> None:
+    connection.execute(
+        insert(issues).values(
+            no=no,
+            issue_id=plan.issue_id,
+            revision=plan.revision,
+            edition_hash=plan.edition_hash,
+            secret=secrets.token_bytes(32),
+            audience=json.dumps(to_data(plan.audience), ensure_ascii=False),
+            due_elsewhere=plan.due_elsewhere,
+            planned_at=now,
+            candidates=candidates,
+        )
+    )
+    dues = [{"issue_no": no, "zone": zone, "due_at": due_at} for zone, due_at in plan.due.items()]
+    if dues:
+        connection.execute(insert(zone_dues), dues)
+
+
+def _write_deliveries(
+    connection: Connection, plan: Plan, wanted: ColumnElement[bool], *, no: int, now: datetime
+) -> None:
+    """One row for everyone who may be mailed, numbered from 1 in the order in which they are due."""
+    zone = zone_dues.alias()
+    due_at = func.coalesce(zone.c.due_at, literal(plan.due_elsewhere, zone_dues.c.due_at.type))
+    at_home = subscribers.outerjoin(zone, (zone.c.issue_no == no) & (zone.c.zone == subscribers.c.zone))
+    chosen = (
+        select(
+            literal(no),
+            func.row_number().over(order_by=(due_at, subscribers.c.id)),
+            subscribers.c.id,
+            due_at,
+        )
+        .select_from(at_home)
+        .where(wanted, rules.mailable(now=now))
+    )
+    connection.execute(insert(deliveries).from_select(["issue_no", "seq", "subscriber_id", "due_at"], chosen))
+    if connection.dialect.name == "postgresql":
+        # Until the statistics know of these rows, the planner would read the whole table for every claim.
+        connection.execute(text("ANALYZE deliveries"))

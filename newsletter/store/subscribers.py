@@ -1,0 +1,106 @@
+"""The list of people: who is on it, what we know of them, and where their consent stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import case, func, insert, select
+
+from newsletter.audience import consent
+from newsletter.audience.consent import Evidence
+from newsletter.audience.importing import Entry, ImportCounts
+from newsletter.audience.predicate import Predicate
+from newsletter.audience.subscriber import State, Subscriber
+from newsletter.errors import NotFound
+from newsletter.store import rules
+from newsletter.store.db import Database
+from newsletter.store.entering import address_hash, change_state, enter, pepper
+from newsletter.store.rows import COLUMNS, person
+from newsletter.store.tables import consent_events, subscribers, suppressions
+
+_PAGE = 2000  # people per query when going through all of them
+
+
+class SqlPeople:
+    """The list, in a database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def enter(self, entries: Sequence[Entry], *, evidence: Evidence, now: datetime) -> ImportCounts:
+        """Add or refresh people in one transaction; never brings back anyone who left."""
+        with self._db.writing() as connection:
+            return enter(connection, entries, evidence=evidence, now=now)
+
+    def find(self, address: str) -> Subscriber | None:
+        """The person with this address, however it is capitalised."""
+        query = select(*COLUMNS).where(subscribers.c.address_key == address.lower())
+        with self._db.reading() as connection:
+            row = connection.execute(query).first()
+        return person(row) if row else None
+
+    def consent_of(self, subscriber_id: int) -> list[Evidence]:
+        """Every recorded move of a person's consent, oldest first."""
+        table = consent_events.c
+        query = select(table.at, table.how, table.source, table.state, table.text)
+        query = query.where(table.subscriber_id == subscriber_id).order_by(table.no)
+        with self._db.reading() as connection:
+            return [
+                Evidence(at=at, how=how, source=source, state=state and State(state), text=text)
+                for at, how, source, state, text in connection.execute(query)
+            ]
+
+    def everyone(self) -> Iterator[Subscriber]:
+        """All people by id, in constant memory and without holding a transaction open between pages."""
+        last = 0
+        while True:
+            query = select(*COLUMNS).where(subscribers.c.id > last).order_by(subscribers.c.id).limit(_PAGE)
+            with self._db.reading() as connection:
+                page = [person(row) for row in connection.execute(query)]
+            if not page:
+                return
+            yield from page
+            last = page[-1].id
+
+    def count_by_state(self) -> Mapping[State, int]:
+        """How many people stand where; states without anybody are not in it."""
+        query = select(subscribers.c.state, func.count()).group_by(subscribers.c.state)
+        with self._db.reading() as connection:
+            return {State(state): count for state, count in connection.execute(query)}
+
+    def lacking(self, fields: Iterable[str], *, audience: Predicate, now: datetime) -> Mapping[str, int]:
+        """For each field, how many mailable people of the audience have no value for it.
+
+        A field is `first_name`, `name`, `language`, or else the name of an attribute.
+        """
+        names = list(fields)
+        if not names:
+            return {}
+        values = [rules.value_of(name if name in _OWN_FIELDS else f"attributes.{name}") for name in names]
+        query = select(*(func.count(case((value == "", 1))) for value in values)).where(
+            rules.condition(audience, now=now), rules.mailable(now=now)
+        )
+        with self._db.reading() as connection:
+            return dict(zip(names, connection.execute(query).one(), strict=True))
+
+    def move(self, subscriber_id: int, state: State, *, evidence: Evidence) -> None:
+        """Let a person's consent go to *state*, and keep why. Raises IllegalMove or NotFound."""
+        with self._db.writing() as connection:
+            query = select(subscribers.c.state).where(subscribers.c.id == subscriber_id).with_for_update()
+            old = connection.execute(query).scalar()
+            if old is None:
+                raise NotFound("there is no such subscriber")
+            new = consent.move(State(old), state)
+            change_state(connection, subscriber_id, new, evidence)
+
+    def suppress(self, address: str, *, reason: str, now: datetime) -> None:
+        """Never mail this address again, whatever becomes of the person; only a keyed hash of it is kept."""
+        with self._db.writing() as connection:
+            hashed = address_hash(address.lower(), pepper=pepper(connection))
+            known = select(suppressions.c.reason).where(suppressions.c.address_hash == hashed)
+            if connection.execute(known).first() is None:
+                connection.execute(insert(suppressions).values(address_hash=hashed, reason=reason, at=now))
+
+
+_OWN_FIELDS = frozenset({"first_name", "name", "language"})
