@@ -161,7 +161,7 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
                 "tagline": setting.tagline,
                 "postal_address": setting.postal_address,
                 "sender_name": setting.identity.name,
-                "reply_to": setting.identity.reply_to,
+                "reply_to": setting.identity.reply_to or setting.identity.address,
                 "reason": setting.reason,
             },
             "links": {

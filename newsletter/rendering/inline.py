@@ -22,6 +22,7 @@ import cssutils
 from premailer import Premailer
 
 cssutils.log.setLevel(logging.CRITICAL)  # it reports every mso- property
+cssutils.ser.prefs.minimizeColorHash = False  # not every mail client reads #fff
 cssutils.util._defaultFetcher = lambda _url: (None, "")  # noqa: SLF001 - its only switch; nothing is ever fetched
 
 DOCTYPE = "<!DOCTYPE html>"
