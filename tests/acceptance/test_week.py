@@ -22,9 +22,13 @@ def test_everybody_who_may_be_mailed_gets_one_letter_and_a_second_run_mails_nobo
     again = workplace.done("send", ISSUE, "--yes")
     assert "nobody was mailed now" in again.stderr
     assert {path.name: path.read_bytes() for path in workplace.outbox()} == before
-    recipients = [email.message_from_bytes(raw, policy=policy.default)["to"].addresses[0].addr_spec for raw in before.values()]
+    recipients = [
+        email.message_from_bytes(raw, policy=policy.default)["to"].addresses[0].addr_spec for raw in before.values()
+    ]
     assert len(set(recipients)) == PLANNED
-    assert not {"left@example.org", "bounced@example.org", "complained@example.org", "pending@example.org"} & set(recipients)
+    assert not {"left@example.org", "bounced@example.org", "complained@example.org", "pending@example.org"} & set(
+        recipients
+    )
 
 
 def test_the_numbers_add_up_to_everyone(workplace: Workplace) -> None:
@@ -40,7 +44,12 @@ def test_the_numbers_add_up_to_everyone(workplace: Workplace) -> None:
 def test_each_zone_is_mailed_at_its_own_eight_oclock(workplace: Workplace) -> None:
     workplace.ready().done("plan", ISSUE, "--yes", now="2026-11-22T12:00:00+00:00")
     mailed = []
-    for now in ("2026-11-22T17:59:59+00:00", "2026-11-22T18:00:00+00:00", "2026-11-22T19:00:00+00:00", "2026-11-23T07:00:00+00:00"):
+    for now in (
+        "2026-11-22T17:59:59+00:00",
+        "2026-11-22T18:00:00+00:00",
+        "2026-11-22T19:00:00+00:00",
+        "2026-11-23T07:00:00+00:00",
+    ):
         workplace.done("send", ISSUE, "--yes", now=now)
         mailed.append(len(workplace.outbox()))
     # Nobody early; then Kiritimati (UTC+14); then Auckland; by seven UTC everybody from there to Berlin.
@@ -193,7 +202,12 @@ def test_an_import_again_changes_nothing_and_brings_nobody_back(workplace: Workp
 
 def test_no_address_and_no_secret_in_anything_said_or_written_beside_the_list(workplace: Workplace) -> None:
     workplace.ready()
-    said = [workplace.done("send", ISSUE, "--yes"), workplace.done("status"), workplace.done("doctor"), workplace.done("explain", "zoe@example.org")]
+    said = [
+        workplace.done("send", ISSUE, "--yes"),
+        workplace.done("status"),
+        workplace.done("doctor"),
+        workplace.done("explain", "zoe@example.org"),
+    ]
     secret = (workplace.root / "subscribers" / "secret.key").read_text().strip()
     talk = "".join(each.stdout + each.stderr for each in said)
     for path in (workplace.root / "issues").rglob("*"):
