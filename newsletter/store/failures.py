@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.errors import StoreError
 
@@ -75,8 +75,6 @@ def in_our_words(error: Exception, *, place: str) -> StoreError:
         message, hint = _of_sqlite(original)
     elif hasattr(original, "sqlstate"):
         message, hint = _of_postgresql(original, connected=not _is_operational(original))
-    elif isinstance(original, SQLAlchemyError):
-        message, hint = f"the database layer failed ({type(original).__name__})", "this is a bug; please report it"
     else:
         message, hint = f"the database failed ({type(original).__name__})", ""
     return StoreError(message, hint=hint, at=place)

@@ -113,23 +113,25 @@ class SqlLedger:
         """
         with self._db.writing() as connection:
             for receipt in receipts:
-                _revise(connection, {"issue_no": issue_no, "seq": receipt.seq}, receipt, now=now)
+                _revise(connection, issue_no, receipt, now=now)
 
 
-def _revise(connection: Connection, key: dict[str, int], receipt: Receipt, *, now: datetime) -> None:
+def _revise(connection: Connection, issue_no: int, receipt: Receipt, *, now: datetime) -> None:
     """Change one outcome, and remember what it was."""
+    key = {"issue_no": issue_no, "seq": receipt.seq}
+    named = {"issue": issue_no, "number": receipt.seq}
     old = connection.execute(statements.OUTCOME, key).first()
     if old is None:
         raise StoreError(f"delivery {receipt.seq} has no outcome that could be changed")
     new = move(Status(old.status), receipt.status)
     was = {"old": old.status, "old_at": old.at, "old_reason": old.reason}
-    connection.execute(statements.REMEMBER, key | was | {"new": new.value, "at": now, "reason": receipt.reason})
+    connection.execute(statements.REMEMBER, key | named | was | {"new": new.value, "at": now, "reason": receipt.reason})
     if new is Status.PLANNED:
         connection.execute(statements.FORGET_OUTCOME, key)
         connection.execute(statements.REOPEN, key)
     else:
         says = {"status": new.value, "at": now, "reason": receipt.reason, "from": old.status}
-        connection.execute(statements.CHANGE_OUTCOME, {"issue": key["issue_no"], "number": key["seq"], **says})
+        connection.execute(statements.CHANGE_OUTCOME, named | says)
 
 
 def _take(connection: Connection, batch: _Batch, *, hi: int, now: datetime, worker: str) -> None:

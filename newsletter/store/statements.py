@@ -1,6 +1,7 @@
 """The ledger's statements, each built once: putting one together costs more than running it.
 
-`issue` and `first` name a batch where a column is also set; `from` and `until` are what was seen of it.
+`issue`, `first` and `number` stand for issue_no, lo and seq where a column of that name is set as well;
+`from` and `until` are what was seen of a row.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ CHANGE_OUTCOME = (
 
 REMEMBER = insert(moves).values(
     no=select(func.count() + 1)
-    .where(moves.c.issue_no == bindparam("issue_no"), moves.c.seq == bindparam("seq"))
+    .where(moves.c.issue_no == bindparam("issue"), moves.c.seq == bindparam("number"))
     .scalar_subquery()
 )
 
