@@ -128,7 +128,7 @@ def _revise(connection: Connection, issue_no: int, receipt: Receipt, *, now: dat
     connection.execute(statements.REMEMBER, key | named | was | {"new": new.value, "at": now, "reason": receipt.reason})
     if new is Status.PLANNED:
         connection.execute(statements.FORGET_OUTCOME, key)
-        connection.execute(statements.REOPEN, key)
+        connection.execute(statements.REOPEN, named)
     else:
         says = {"status": new.value, "at": now, "reason": receipt.reason, "from": old.status}
         connection.execute(statements.CHANGE_OUTCOME, named | says)

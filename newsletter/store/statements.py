@@ -103,7 +103,7 @@ REMEMBER = insert(moves).values(
 # The batch of a delivery that may be claimed again; one in a sender's hands is looked at when it is closed.
 REOPEN = (
     update(batches)
-    .where(batches.c.issue_no == bindparam("issue_no"), batches.c.state == BatchState.DONE.value)
-    .where(batches.c.lo <= bindparam("seq"), batches.c.hi > bindparam("seq"))
+    .where(batches.c.issue_no == bindparam("issue"), batches.c.state == BatchState.DONE.value)
+    .where(batches.c.lo <= bindparam("number"), batches.c.hi > bindparam("number"))
     .values(state=BatchState.PLANNED.value)
 )
