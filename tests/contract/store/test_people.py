@@ -16,7 +16,7 @@ from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.errors import IllegalMove, NotFound, StoreError
 from tests.contract.store.conftest import NOW, entry, evidence
 
-HOSTILE = "O'Hara, \"%s\" \\ 100% _x_ | 👩‍👩‍👧 עברית"
+HOSTILE = 'O\'Hara, "%s" \\ 100% _x_ | 👩‍👩‍👧 עברית'
 
 
 def state_of(store, local_part: str) -> State:
@@ -61,7 +61,12 @@ def test_the_same_list_twice_changes_nothing(store):
 def test_an_import_adds_to_what_is_known_and_never_blanks_it(store):
     store.enter(entry(name="Ana", language="de", tags=frozenset({"tea"}), attributes={"city": "Ulm", "food": "rice"}))
     counts = store.enter(
-        Entry(address="Ana@example.org", first_name="A.", tags=frozenset({"work"}), attributes={"city": "Bonn", "food": ""})
+        Entry(
+            address="Ana@example.org",
+            first_name="A.",
+            tags=frozenset({"work"}),
+            attributes={"city": "Bonn", "food": ""},
+        )
     )
     assert counts == ImportCounts(refreshed=1)
     found = store.people.find("ana@example.org")
@@ -120,14 +125,16 @@ def test_a_known_but_suppressed_person_is_left_as_they_are_but_may_depart(store)
 
 
 def test_of_two_rows_the_first_gives_the_data_and_a_departure_the_state(store):
-    counts = store.enter(entry(name="First"), entry("ANA", name="Second", state=State.UNSUBSCRIBED), entry(name="Third"))
+    counts = store.enter(
+        entry(name="First"), entry("ANA", name="Second", state=State.UNSUBSCRIBED), entry(name="Third")
+    )
     assert counts == ImportCounts(added=1, unchanged=2)
     found = store.people.find("ana@example.org")
     assert (found.name, found.state) == ("First", State.UNSUBSCRIBED)
 
 
 def test_evidence_is_kept_as_it_was_given(store):
-    proof = replace(evidence(source="sheet, \"spring\" fair"), text="v3")
+    proof = replace(evidence(source='sheet, "spring" fair'), text="v3")
     store.people.enter([entry()], evidence=proof, now=NOW)
     assert store.people.consent_of(1) == [replace(proof, state=State.ACTIVE)]
 

@@ -104,9 +104,7 @@ def test_an_empty_audience_is_a_plan_of_nobody(store):
 def test_the_audience_is_kept_for_the_record(store):
     store.plan(audience=All((TEA, Is("zone", (BERLIN,)))))
     (row,) = rows(store, issues)
-    assert row.audience == (
-        '{"all": [{"is": "tags", "values": ["tea"]}, {"is": "zone", "values": ["Europe/Berlin"]}]}'
-    )
+    assert row.audience == ('{"all": [{"is": "tags", "values": ["tea"]}, {"is": "zone", "values": ["Europe/Berlin"]}]}')
 
 
 def test_a_plan_needs_its_edition(store):
@@ -184,7 +182,11 @@ def test_any_zones_and_any_times_add_up(store):
     hours = st.integers(-30, 30).map(lambda hour: NOW + timedelta(hours=hour))
 
     @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(st.lists(st.sampled_from(zones), min_size=1, max_size=30), st.dictionaries(st.sampled_from(zones[:3]), hours), hours)
+    @given(
+        st.lists(st.sampled_from(zones), min_size=1, max_size=30),
+        st.dictionaries(st.sampled_from(zones[:3]), hours),
+        hours,
+    )
     def check(people, due, elsewhere):
         with store.db.writing() as connection:
             for table in ("consent_events", "subscribers", "batches", "deliveries", "zone_dues", "issues"):

@@ -20,7 +20,28 @@ from newsletter.store.tables import subscribers
 from tests.contract.store.conftest import NOW, evidence
 
 # Few words, so that rules and people meet, and among them every sign that means something to somebody.
-WORDS = ["", "a", "A", "ab", "a|b", "%", "_", "a%", "'", '"', "\\", "''; --", "ä", "Ä", "🫖", "null", "[]", "{x}", "a\0b", "\ud800"]
+WORDS = [
+    "",
+    "a",
+    "A",
+    "ab",
+    "a|b",
+    "%",
+    "_",
+    "a%",
+    "'",
+    '"',
+    "\\",
+    "''; --",
+    "ä",
+    "Ä",
+    "🫖",
+    "null",
+    "[]",
+    "{x}",
+    "a\0b",
+    "\ud800",
+]
 TAGS = ["a", "b", "ab", "a.b", "a_b", "a-b", "axb"]
 NAMES = ["city", "ort", "größe", "a"]
 ZONES = [None, "Europe/Berlin", "Asia/Tokyo"]
@@ -44,7 +65,13 @@ def someone(chance: random.Random) -> dict:
 
 values = st.lists(st.sampled_from([*WORDS, *TAGS, "Europe/Berlin", "active", "pending"]), max_size=3).map(tuple)
 fields = st.sampled_from(
-    ["tags", "zone", "language", "state", *(f"attributes.{name}" for name in [*NAMES, "", "a.b", 'x"y', "a'", "$", "%s", ":x"])]
+    [
+        "tags",
+        "zone",
+        "language",
+        "state",
+        *(f"attributes.{name}" for name in [*NAMES, "", "a.b", 'x"y', "a'", "$", "%s", ":x"]),
+    ]
 )
 predicates = st.recursive(
     st.builds(Is, fields, values) | st.just(Suppressed()) | st.just(Paused()),
