@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.plan import Plan, PlannedIssue
@@ -18,9 +19,13 @@ from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.subscribers import SqlPeople
 from newsletter.store.workers import this_worker
+from newsletter.usecases import approve
 from newsletter.usecases.fill import filler
 from newsletter.usecases.prepare import Outlook, look_ahead, plan_for, write_plan
 from newsletter.usecases.send import Sender
+
+if TYPE_CHECKING:
+    from newsletter.app.letters import Letters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +44,12 @@ class Sending:
     def __init__(self, newsletter: Newsletter) -> None:
         """Send for *newsletter*."""
         self._newsletter = newsletter
-        self._letters = Letters(newsletter)
+
+    @cached_property
+    def _letters(self) -> Letters:
+        from newsletter.app.letters import Letters  # brings the inliner, which a sender at work has no use for
+
+        return Letters(self._newsletter)
 
     def outlook(self, name: str) -> Outlook:
         """What planning an approved letter would mean; writes nothing."""
@@ -108,8 +118,13 @@ class Sending:
                 planned.no, now=now, not_before=now - self._newsletter.window
             )
         return Standing(
-            issue_id=issue_id, approved_revision=self._letters.revision(issue_id), planned=planned, tally=tally
+            issue_id=issue_id, approved_revision=self._approved_revision(issue_id), planned=planned, tally=tally
         )
+
+    def _approved_revision(self, issue_id: str) -> int | None:
+        path, _ = approve.paths(issue_id)
+        text = self._newsletter.workspace.optional(path)
+        return approve.read_approval(text, at=path).revision if text else None
 
     def explain(self, person: Subscriber, name: str | None) -> list[DeliveryStory]:
         """What every issue (or one) did for a subscriber, newest first."""

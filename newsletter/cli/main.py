@@ -1,15 +1,14 @@
 """The command `newsletter`: which commands there are, and how errors are shown.
 
-A command's module is imported only when it is run, so that `--help` and quick commands stay quick.
+A command's module is imported only when it is run, so that `--help` and quick commands stay quick; for the
+same reason nothing stands at the top here that only some of them need, not even pathlib.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-import traceback
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
@@ -93,6 +92,9 @@ class LazyGroup(click.Group):
 
 def show_bug(err: Exception, *, verbose: bool) -> None:
     """Say that this program is at fault, and where; the whole traceback only if it was asked for."""
+    import traceback
+    from pathlib import Path
+
     frame = traceback.extract_tb(err.__traceback__)[-1]
     place = f"{Path(frame.filename).name}:{frame.lineno}"
     click.echo(f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {place}", err=True)
@@ -105,14 +107,14 @@ def show_bug(err: Exception, *, verbose: bool) -> None:
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     metavar="FOLDER",
     help="The newsletter's folder; else the nearest with a newsletter.toml.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show all of an unexpected error.")
 @click.version_option(__version__, prog_name="newsletter")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None, verbose: bool) -> None:  # noqa: ARG001, FBT001 - read by `invoke`
+def cli(ctx: click.Context, config: str | None, verbose: bool) -> None:  # noqa: ARG001, FBT001 - read by `invoke`
     r"""Write a letter as Markdown, approve it in Git, and send it to every reader once, at their own eight o'clock.
 
     \b

@@ -38,8 +38,8 @@ def with_newsletter(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def root_of(ctx: click.Context) -> Path:
     """The newsletter's folder: as given, else the nearest from here upwards."""
-    given: Path | None = ctx.find_root().obj
-    return given or find_root(Path.cwd()) or Path.cwd()
+    given: str | None = ctx.find_root().obj
+    return Path(given) if given else find_root(Path.cwd()) or Path.cwd()
 
 
 def say(text: str) -> None:

@@ -175,13 +175,8 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
     )
 
 
-def constants(edition: Edition) -> dict[str, str]:
-    """The fields that are the same for all readers of *edition*."""
-    return {"archive_url": edition.archive_url, "newsletter_name": edition.identity.newsletter}
-
-
 def _check_holes(edition: Edition, draft: _Draft) -> list[Problem]:
-    expressions, fixed = draft.marker.expressions, constants(edition)
+    expressions, fixed = draft.marker.expressions, edition.constants
     problems: list[Problem] = []
     for variant in edition.variants:
         try:

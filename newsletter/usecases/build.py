@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newsletter.content.issue import Issue, Level, Problem, Span
+from newsletter.content.issue import Issue, Level, Problem
 from newsletter.content.parse import Defaults, parse
 from newsletter.content.suggest import did_you_mean
 from newsletter.errors import IssueHasProblems
@@ -96,22 +96,6 @@ def _longest(cut: Cut) -> dict[str, str]:
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.at, problem.level)))
-
-
-def gaps(needs: Mapping[str, str], lacking: Mapping[str, int]) -> list[Problem]:
-    """A problem for every field that is shown without a fallback and that somebody lacks."""
-    problems = []
-    for name, where in needs.items():
-        if lacking.get(name):
-            path, _, line = where.rpartition(":")
-            problems.append(
-                Problem(
-                    at=Span(path, int(line)),
-                    what=f"{lacking[name]:,} reader{'s have' if lacking[name] != 1 else ' has'} no {name!r}",
-                    hint=f"give it a fallback: {{{{ {name} | default('friend') }}}}",
-                )
-            )
-    return problems
 
 
 def known_fields(custom: Mapping[str, str]) -> tuple[str, ...]:
