@@ -50,7 +50,9 @@ def find_program(name: str) -> str | None:
         path = shutil.which("unshare")
         may = (
             path
-            and subprocess.run([*OWN_MOUNTS, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False).returncode
+            and subprocess.run(
+                [*OWN_MOUNTS, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False
+            ).returncode
             == 0
         )
         return path if may else None

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import email
+import os
+import pty
+import subprocess
+import sys
 from email import policy
 
 import pytest
 
-from tests.acceptance.workplace import ISSUE, Workplace
+from tests.acceptance.workplace import AFTER_ALL_ZONES, ISSUE, Workplace
+from tests.unit.letters import ROOT
 
 PLANNED = 33  # of the sample list's 40 rows: 2 are wrong, 1 is there twice, 4 may not be mailed
 LEFT_AT_PLAN = {"bounced": 1, "complained": 1, "not confirmed": 1, "unsubscribed": 1}
@@ -216,3 +221,51 @@ def test_no_address_and_no_secret_in_anything_said_or_written_beside_the_list(wo
     assert "zoe@" not in talk
     assert secret not in talk
     assert (workplace.root / "subscribers" / "secret.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_new_newsletter_in_a_repository_offers_git_nothing_private(workplace: Workplace) -> None:
+    workplace.ready().done("send", ISSUE, "--yes")
+    git = ("git", "-C", str(workplace.root))
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "--all"], check=True)
+    listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
+    assert {path for path in listed if path.startswith("subscribers/")} == {
+        "subscribers/sample.csv",
+        "subscribers/segments.toml",
+    }
+    assert not [path for path in listed if path.startswith("outbox/")]
+    assert f"issues/{ISSUE}.approval.toml" in listed
+    assert workplace.done("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_at_a_terminal_it_asks_and_shows_how_it_gets_on(workplace: Workplace, answer: str) -> None:
+    """Through a real pseudo-terminal, since what is shown and asked there is shown and asked nowhere else."""
+    workplace.ready()
+    command = [sys.executable, "-m", "newsletter", "--config", str(workplace.root), "send", ISSUE]
+    environment = {**os.environ, "NEWSLETTER_NOW": AFTER_ALL_ZONES, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, env=environment, close_fds=True
+    )
+    os.close(follower)
+    shown = b""
+    asked = False
+    while True:
+        try:
+            more = os.read(leader, 4096)
+        except OSError:  # how a pseudo-terminal on Linux says that the other side is gone
+            break
+        if not more:
+            break
+        shown += more
+        if not asked and b"[y/N]" in shown:
+            asked = True
+            os.write(leader, f"{answer}\n".encode())
+    os.close(leader)
+    assert process.wait(60) == 0
+    assert asked
+    text = shown.decode()
+    assert f"Plan {ISSUE} for {PLANNED} people?" in text
+    assert len(workplace.outbox()) == (PLANNED if answer == "y" else 0)
+    assert ("sending" in text) == (answer == "y")

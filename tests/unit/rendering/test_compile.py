@@ -224,7 +224,8 @@ def test_two_builds_in_two_processes_make_the_same_bytes() -> None:
     """Whatever the order of sets and the locale of the machine."""
     program = (
         "from tests.unit.letters import built; from tests.unit.rendering.test_compile import *; import sys; "
-        "edition, _ = finished(built(EVERY_KIND + CONDITIONAL, segments=SEGMENTS)); sys.stdout.buffer.write(edition.to_bytes())"
+        "edition, _ = finished(built(EVERY_KIND + CONDITIONAL, segments=SEGMENTS)); "
+        "sys.stdout.buffer.write(edition.to_bytes())"
     )
     made = {
         subprocess.run(
