@@ -9,7 +9,6 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.settings.read import KEY_FILE
 from newsletter.sources.files import Workspace, starter
 
-
 # People's data and keys must be out of Git's reach before there are any.
 IGNORED = """\
 /subscribers/*

@@ -8,7 +8,7 @@ import click
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.people import People
-from newsletter.app.sending import Sending, Standing
+from newsletter.app.sending import Sending
 from newsletter.cli.output import (
     confirm,
     instant,
@@ -25,6 +25,7 @@ from newsletter.cli.output import (
 )
 from newsletter.delivery.outcome import Status
 from newsletter.errors import Doubt, IssueHasProblems
+from newsletter.usecases.report import Standing
 
 if TYPE_CHECKING:
     from newsletter.delivery.plan import PlannedIssue

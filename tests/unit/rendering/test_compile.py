@@ -191,15 +191,15 @@ def test_more_conditions_than_can_be_combined_are_a_problem() -> None:
         ('::: keep-going {date="next week"}\nx\n:::\n', 0, "is no date"),
         ('::: image {src="https://example.org/a.png" alt="x" width="50%"}\n:::\n', 0, "number of pixels"),
         ("::: spread-the-word\ntext: Hello {{ first_name }}\n:::\n", 0, "holds a personal field"),
-        ("::: text\n[x]({{ first_name }})\n:::\n", None, "cannot begin with"),
+        ("::: text\n[x]({{ first_name }})\n:::\n", 1, "begins an address"),
     ],
 )
-def test_what_only_rendering_can_see_is_a_problem_on_its_line(body: str, line: int | None, what: str) -> None:
+def test_what_only_rendering_can_see_is_a_problem_on_its_line(body: str, line: int, what: str) -> None:
     result = built(body)
     found = [problem for problem in result.errors if what in problem.what]
     assert len(found) == 1, result.problems
     assert found[0].hint
-    assert found[0].at.line == (0 if line is None else FIRST_BODY_LINE + line)
+    assert found[0].at.line == FIRST_BODY_LINE + line
 
 
 def test_a_personal_title_is_a_problem() -> None:
