@@ -13,11 +13,9 @@ from newsletter.errors import IssueHasProblems
 from newsletter.rendering.checks import Facts, run_checks
 from newsletter.rendering.compile import Setting, compile_issue
 from newsletter.rendering.edition import Condition, Edition
-from newsletter.rendering.expressions import READER_FIELDS
 from newsletter.rendering.message import Cut, cut_edition
 from newsletter.rendering.theme import read_theme
 
-EVERYONE = "everyone"
 LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
 
 
@@ -96,8 +94,3 @@ def _longest(cut: Cut) -> dict[str, str]:
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.at, problem.level)))
-
-
-def known_fields(custom: Mapping[str, str]) -> tuple[str, ...]:
-    """The fields of a reader that a letter may show."""
-    return (*READER_FIELDS, *custom)
