@@ -108,7 +108,11 @@ class Newsletter:
         from newsletter.usecases.fill import filler
 
         edition, cut = finished(self.build(name))
-        person = self.person(address) if address else Subscriber(id=0, address="reader@example.org", leave_token="example-link")  # noqa: S106 - an example
+        person = (
+            self.person(address)
+            if address
+            else Subscriber(id=0, address="reader@example.org", leave_token="example-link")
+        )  # noqa: S106 - an example
         fill = filler(edition, self.links_of if address else self._example_links, cut=cut)
         row = Row(
             seq=0,
@@ -167,7 +171,10 @@ class Newsletter:
     def _inputs(self, edition: Edition) -> dict[str, str]:
         """Everything the edition was made from, by file; of newsletter.toml only what readers could see."""
         _, path, text = self.workspace.letter(edition.issue_id)
-        theme = {f"templates/{self.settings.theme}/{file}": content for file, content in self.workspace.theme(self.settings.theme).items()}
+        theme = {
+            f"templates/{self.settings.theme}/{file}": content
+            for file, content in self.workspace.theme(self.settings.theme).items()
+        }
         desk = self._desk()
         seen = json.dumps([asdict(desk.setting), desk.theme_name, asdict(desk.defaults)], default=str, sort_keys=True)
         rules = {name: desk.segments.get(name) for name in sorted(_segments(edition))}
@@ -221,7 +228,9 @@ class Newsletter:
         from newsletter.usecases.prepare import look_ahead
 
         edition, plan = self._plan(name)
-        return look_ahead(edition, plan, planner=SqlPlanner(self.database), people=SqlPeople(self.database), now=self.clock())
+        return look_ahead(
+            edition, plan, planner=SqlPlanner(self.database), people=SqlPeople(self.database), now=self.clock()
+        )
 
     def plan(self, name: str) -> PlannedIssue:
         """The plan of an approved letter, written once."""
@@ -301,7 +310,11 @@ class Newsletter:
         from newsletter.audience.links import Signer
 
         if not self.settings.secret_keys:
-            raise SettingsError("there is no key to sign links with", at=KEY_FILE, hint="newsletter init . writes one; on a server set NEWSLETTER_SECRET_KEYS")
+            raise SettingsError(
+                "there is no key to sign links with",
+                at=KEY_FILE,
+                hint="newsletter init . writes one; on a server set NEWSLETTER_SECRET_KEYS",
+            )
         return Signer(self.settings.secret_keys)
 
     def status(self, name: str | None = None) -> list[Status]:
@@ -353,10 +366,15 @@ class Newsletter:
 
         person = SqlPeople(self.database).find(address)
         if person is None:
-            raise NotFound("nobody on the list has this address", hint="newsletter subscribers stats shows who is there, in numbers")
+            raise NotFound(
+                "nobody on the list has this address",
+                hint="newsletter subscribers stats shows who is there, in numbers",
+            )
         return person
 
-    def import_people(self, rows: Iterator[Entry | Rejected], evidence: Evidence, watch: Callable[[int], None]) -> ImportReport:
+    def import_people(
+        self, rows: Iterator[Entry | Rejected], evidence: Evidence, watch: Callable[[int], None]
+    ) -> ImportReport:
         """Enter people with *evidence* of their consent."""
         from newsletter.store.subscribers import SqlPeople
         from newsletter.usecases.enrol import import_people

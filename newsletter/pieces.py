@@ -157,7 +157,9 @@ def address_header(name: str, address: str) -> str:
     if not name:
         return address
     if name.isascii() and "=?" not in name and len(name) <= _WORD_BYTES:
-        phrase = name if _ATOM_TEXT.fullmatch(name) and "  " not in name else '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+        phrase = (
+            name if _ATOM_TEXT.fullmatch(name) and "  " not in name else '"' + re.sub(r'(["\\])', r"\\\1", name) + '"'
+        )
     else:
         phrase = encoded_words(name).decode()
     gap = "\r\n " if len(phrase.rpartition("\n")[2]) + len(address) > _WORD_BYTES else " "

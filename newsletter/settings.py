@@ -199,7 +199,9 @@ KEYS: dict[str, dict[str, Key]] = {
         "window_hours": Key(_hours, "How long after its due time a letter may still leave.", 36),
     },
     "leave": {
-        "mode": Key(_one_of("own", "mailto"), "How readers leave: a page of your own, or by mail.", "own", "leave_mode"),
+        "mode": Key(
+            _one_of("own", "mailto"), "How readers leave: a page of your own, or by mail.", "own", "leave_mode"
+        ),
         "mailto": Key(_no_or_address, "The mailbox that takes 'leave' mails.", "", "leave_mailto"),
     },
     "provider": {
@@ -220,20 +222,26 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
     try:
         data = tomllib.loads(path.read_bytes().decode())
     except FileNotFoundError as err:
-        raise SettingsError("there is no newsletter here", at=str(root), hint="make one: newsletter init FOLDER") from err
+        raise SettingsError(
+            "there is no newsletter here", at=str(root), hint="make one: newsletter init FOLDER"
+        ) from err
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise SettingsError(str(err), at=FILE, hint="texts stand in double quotes") from err
     except OSError as err:
         raise SettingsError(f"cannot be read: {err.strerror}", at=FILE) from err
     values = _checked(data)
     if environment.get("NEWSLETTER_DATABASE_URL"):
-        values["database"] = _try(_database, environment["NEWSLETTER_DATABASE_URL"], "NEWSLETTER_DATABASE_URL", secret=True)
+        values["database"] = _try(
+            _database, environment["NEWSLETTER_DATABASE_URL"], "NEWSLETTER_DATABASE_URL", secret=True
+        )
     values["database"] = _absolute(values["database"], root)
     values["outbox"] = root / values["outbox"]
     values["now"] = _now(environment, values["provider"])
     values["secret_keys"] = _secret_keys(root, environment)
     if values["leave_mode"] == "mailto" and not values["leave_mailto"]:
-        raise SettingsError("mode = \"mailto\" needs a mailbox", at=f"{FILE} [leave]", hint='add mailto = "leave@example.org"')
+        raise SettingsError(
+            'mode = "mailto" needs a mailbox', at=f"{FILE} [leave]", hint='add mailto = "leave@example.org"'
+        )
     return Settings(root=root, **values)
 
 
@@ -245,7 +253,9 @@ def _checked(data: dict[str, Any]) -> dict[str, Any]:
         elif name in KEYS[""]:
             continue
         elif name not in KEYS or not isinstance(content, dict):
-            raise SettingsError(f"unknown section or key {name!r}", at=FILE, hint=_allowed(name, [*KEYS[""], *KEYS, "fields"]))
+            raise SettingsError(
+                f"unknown section or key {name!r}", at=FILE, hint=_allowed(name, [*KEYS[""], *KEYS, "fields"])
+            )
     for section, keys in KEYS.items():
         table = data.get(section, {}) if section else {key: value for key, value in data.items() if key in keys}
         at = f"{FILE} [{section}]" if section else FILE
@@ -295,7 +305,11 @@ def _secret_keys(root: Path, environment: Mapping[str, str]) -> tuple[bytes, ...
             raise SettingsError("the keys cannot be read", at=KEY_FILE) from err
     keys = tuple(key.encode() for key in source.split())
     if any(not 32 <= len(key) <= 64 for key in keys):  # noqa: PLR2004 - BLAKE2b takes keys of up to 64 bytes
-        raise SettingsError("a key has not 32 to 64 characters", at="NEWSLETTER_SECRET_KEYS or " + KEY_FILE, hint="newsletter init writes a good one")
+        raise SettingsError(
+            "a key has not 32 to 64 characters",
+            at="NEWSLETTER_SECRET_KEYS or " + KEY_FILE,
+            hint="newsletter init writes a good one",
+        )
     return keys
 
 
@@ -304,9 +318,15 @@ def _now(environment: Mapping[str, str], provider: str) -> datetime | None:
     if not pretended:
         return None
     if provider in REAL_PROVIDERS:
-        raise SettingsError("a pretended time goes with the outbox only", at="NEWSLETTER_NOW", hint=f"unset it, or [provider] name = \"outbox\"; {provider} mails people")
+        raise SettingsError(
+            "a pretended time goes with the outbox only",
+            at="NEWSLETTER_NOW",
+            hint=f'unset it, or [provider] name = "outbox"; {provider} mails people',
+        )
     try:
         now = datetime.fromisoformat(pretended)
     except ValueError as err:
-        raise SettingsError(f"{pretended!r} is no time", at="NEWSLETTER_NOW", hint="write e.g. 2026-11-23T20:00:00+00:00") from err
+        raise SettingsError(
+            f"{pretended!r} is no time", at="NEWSLETTER_NOW", hint="write e.g. 2026-11-23T20:00:00+00:00"
+        ) from err
     return (now if now.tzinfo else now.replace(tzinfo=UTC)).astimezone(UTC)

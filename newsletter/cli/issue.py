@@ -47,7 +47,7 @@ def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> Non
     """
     names = issues or tuple(newsletter.workspace.letter_ids())
     if not names:
-        say("There are no letters yet. Begin one: newsletter new \"A title\"")
+        say('There are no letters yet. Begin one: newsletter new "A title"')
     built = [newsletter.check(name) for name in names]
     problems = [problem for each in built for problem in each.problems]
     if as_json:
@@ -59,11 +59,20 @@ def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> Non
         if not each.problems:
             say(f"{each.issue.id}: nothing wrong")
     if errors:
-        raise IssueHasProblems(f"{errors} problem{'s' if errors != 1 else ''} to mend", hint="a letter with an error can be neither approved nor sent")
+        raise IssueHasProblems(
+            f"{errors} problem{'s' if errors != 1 else ''} to mend",
+            hint="a letter with an error can be neither approved nor sent",
+        )
 
 
 def _as_data(problem: Problem) -> dict[str, object]:
-    return {"path": problem.at.path, "line": problem.at.line, "level": problem.level, "what": problem.what, "hint": problem.hint}
+    return {
+        "path": problem.at.path,
+        "line": problem.at.line,
+        "level": problem.level,
+        "what": problem.what,
+        "hint": problem.hint,
+    }
 
 
 @click.command()
@@ -71,7 +80,9 @@ def _as_data(problem: Problem) -> dict[str, object]:
 @click.option("--html", "form", flag_value="html", default=True, help="The HTML part (the default).")
 @click.option("--text", "form", flag_value="text", help="The plain text part.")
 @click.option("--eml", "form", flag_value="eml", help="The whole message.")
-@click.option("--as", "address", metavar="ADDRESS", help="As this subscriber gets it; else as somebody we know nothing about.")
+@click.option(
+    "--as", "address", metavar="ADDRESS", help="As this subscriber gets it; else as somebody we know nothing about."
+)
 @with_newsletter
 def render(newsletter: Newsletter, issue: str, form: str, address: str | None) -> None:
     """Print a letter as a reader gets it.
@@ -96,10 +107,14 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
         print_problems(built.problems)
     approval, fresh = newsletter.approve(issue)
     if as_json:
-        print_json({"issue": approval.issue_id, "revision": approval.revision, "edition": approval.edition, "new": fresh})
+        print_json(
+            {"issue": approval.issue_id, "revision": approval.revision, "edition": approval.edition, "new": fresh}
+        )
         return
     click.echo(f"{approval.issue_id} revision {approval.revision} {approval.edition}")
     if fresh:
-        say(f"Approved by {approval.approved_by}. Commit issues/{approval.issue_id}.approval.toml and .edition/ with the letter.")
+        say(
+            f"Approved by {approval.approved_by}. Commit issues/{approval.issue_id}.approval.toml and .edition/ with the letter."
+        )
     else:
         say("It was approved already, exactly as it is.")

@@ -84,7 +84,10 @@ class LazyGroup(click.Group):
 def show_bug(err: Exception, *, verbose: bool) -> None:
     """Say that this program is at fault, and where; the whole traceback only if it was asked for."""
     frame = traceback.extract_tb(err.__traceback__)[-1]
-    click.echo(f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {Path(frame.filename).name}:{frame.lineno}", err=True)
+    click.echo(
+        f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {Path(frame.filename).name}:{frame.lineno}",
+        err=True,
+    )
     if verbose:
         click.echo("".join(traceback.format_exception(err)), err=True)
     else:
@@ -92,7 +95,12 @@ def show_bug(err: Exception, *, verbose: bool) -> None:
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--config", type=click.Path(path_type=Path), metavar="FOLDER", help="The newsletter's folder; else the nearest with a newsletter.toml.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="The newsletter's folder; else the nearest with a newsletter.toml.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Show all of an unexpected error.")
 @click.version_option(__version__, prog_name="newsletter")
 @click.pass_context

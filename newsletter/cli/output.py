@@ -80,7 +80,9 @@ def print_problems(problems: Iterable[Problem]) -> None:
     """Problems as `path:line: what`, each with what to do about it."""
     for problem in problems:
         colour = "red" if problem.level.value == "error" else "yellow"
-        click.echo(f"{click.style(str(problem.at), bold=True)}: {click.style(problem.level.value, fg=colour)}: {problem.what}")
+        click.echo(
+            f"{click.style(str(problem.at), bold=True)}: {click.style(problem.level.value, fg=colour)}: {problem.what}"
+        )
         if problem.hint:
             click.echo(f"    {problem.hint}")
 
@@ -104,7 +106,12 @@ def progress(label: str, *, total: int | None = None) -> Iterator[Callable[[int]
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=Console(stderr=True), transient=True
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
     )
     with bar:
         task = bar.add_task(label, total=total)

@@ -64,7 +64,9 @@ def _plan(newsletter: Newsletter, issue: str, *, yes: bool) -> PlannedIssue | No
 
 def _show_outlook(outlook: Outlook) -> None:
     forecast = outlook.forecast
-    say(f"{outlook.issue_id}, revision {outlook.revision}, would go to {people(forecast.planned)} of {forecast.candidates:,}:")
+    say(
+        f"{outlook.issue_id}, revision {outlook.revision}, would go to {people(forecast.planned)} of {forecast.candidates:,}:"
+    )
     for due_at, count in sorted(forecast.due.items()):
         say(f"  {instant(due_at)}  {count:>9,}")
     if forecast.unknown_zones:
@@ -103,7 +105,11 @@ def send(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
 def _doubt(status: Status) -> None:
     unknown = status.tally.by_status.get("unknown", 0) if status.tally else 0  # type: ignore[call-overload]
     if unknown:
-        raise Doubt(f"{people(unknown)} may have been mailed or not", at=status.issue_id, hint="they are not mailed again by themselves")
+        raise Doubt(
+            f"{people(unknown)} may have been mailed or not",
+            at=status.issue_id,
+            hint="they are not mailed again by themselves",
+        )
 
 
 @click.command()
@@ -179,7 +185,10 @@ def _status_data(status: Status) -> dict[str, object]:
             "candidates": tally.candidates,
             "by_status": {state.value: number for state, number in tally.by_status.items()},
             "excluded": dict(tally.excluded),
-            "reasons": [{"status": state.value, "reason": reason, "people": number} for (state, reason), number in tally.reasons.items()],
+            "reasons": [
+                {"status": state.value, "reason": reason, "people": number}
+                for (state, reason), number in tally.reasons.items()
+            ],
             "next_due_at": tally.next_due_at,
             "last_outcome_at": tally.last_outcome_at,
         }
@@ -223,7 +232,9 @@ def explain(newsletter: Newsletter, address: str, issue: str | None, as_json: bo
         click.echo("No planned letter knows them yet.")
     for story in stories:
         stands = story.status.value if story.status else "not planned"
-        click.echo(f"\n{story.issue_id}, revision {story.revision}: {click.style(stands, bold=True)}{' (' + story.reason + ')' if story.reason else ''}")
+        click.echo(
+            f"\n{story.issue_id}, revision {story.revision}: {click.style(stands, bold=True)}{' (' + story.reason + ')' if story.reason else ''}"
+        )
         for step in story.steps:
             click.echo(f"  {instant(step.at)}  {step.what}")
         if story.provider_id:

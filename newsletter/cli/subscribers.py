@@ -28,7 +28,11 @@ def subscribers() -> None:
 
 @subscribers.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True))
-@click.option("--evidence", required=True, help="Where these people's consent comes from, in words, e.g. 'sign-up sheet, spring fair 2026'.")
+@click.option(
+    "--evidence",
+    required=True,
+    help="Where these people's consent comes from, in words, e.g. 'sign-up sheet, spring fair 2026'.",
+)
 @json_option
 @with_newsletter
 def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
@@ -46,7 +50,10 @@ def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) ->
     with progress("importing") as watch:
         report = newsletter.import_people(read_list(lines_of(file)), proof, watch)
     _show_import(report, as_json=as_json)
-    if not any((report.counts.added, report.counts.refreshed, report.counts.unchanged, report.counts.kept_away)) and report.rejected:
+    if (
+        not any((report.counts.added, report.counts.refreshed, report.counts.unchanged, report.counts.kept_away))
+        and report.rejected
+    ):
         raise ImportHasProblems("no row could be used", at=str(file))
 
 
@@ -129,8 +136,14 @@ def add(newsletter: Newsletter, address: str, name: str, first_name: str, timezo
     proof = Evidence(at=newsletter.clock(), how="add", source=evidence)
     counts = newsletter.import_people(iter(rows), proof, lambda _more: None).counts
     if counts.kept_away:
-        raise NewsletterError("this person left and is not brought back by hand", hint="they can ask again themselves, and confirm")
-    say("Added." if counts.added else "They were on the list already." + (" Their details were refreshed." if counts.refreshed else ""))
+        raise NewsletterError(
+            "this person left and is not brought back by hand", hint="they can ask again themselves, and confirm"
+        )
+    say(
+        "Added."
+        if counts.added
+        else "They were on the list already." + (" Their details were refreshed." if counts.refreshed else "")
+    )
 
 
 def _as_csv(address: str, name: str, first_name: str, timezone: str) -> list[str]:
@@ -153,10 +166,20 @@ def show(newsletter: Newsletter, address: str, as_json: bool) -> None:  # noqa: 
     history = newsletter.consent_of(person)
     data = _known(person)
     if as_json:
-        print_json({**data, "consent": [{"at": each.at, "state": each.state, "how": each.how, "source": each.source} for each in history]})
+        print_json(
+            {
+                **data,
+                "consent": [
+                    {"at": each.at, "state": each.state, "how": each.how, "source": each.source} for each in history
+                ],
+            }
+        )
         return
     print_table(("", ""), [(key.replace("_", " "), _plain(value)) for key, value in data.items() if value])
-    print_table(("when", "became", "by", "evidence"), [(instant(each.at), each.state or "", each.how, each.source) for each in history])
+    print_table(
+        ("when", "became", "by", "evidence"),
+        [(instant(each.at), each.state or "", each.how, each.source) for each in history],
+    )
 
 
 def _known(person: Subscriber) -> dict[str, object]:
@@ -191,5 +214,7 @@ def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - clic
     if as_json:
         print_json({state.value: number for state, number in counts.items()})
         return
-    print_table(("consent", "people"), [(state.value, f"{number:,}") for state, number in counts.items() if number], right=(1,))
+    print_table(
+        ("consent", "people"), [(state.value, f"{number:,}") for state, number in counts.items() if number], right=(1,)
+    )
     say(f"{people(sum(counts.values()))} in all.")

@@ -25,7 +25,9 @@ def init(folder: Path) -> None:
     if not written:
         say("Everything was there already; nothing was changed.")
         return
-    say(f"\nNext: put your name and address into {folder / 'newsletter.toml'}, then, from that folder:\n  newsletter db upgrade\n  newsletter check")
+    say(
+        f"\nNext: put your name and address into {folder / 'newsletter.toml'}, then, from that folder:\n  newsletter db upgrade\n  newsletter check"
+    )
 
 
 @click.command()

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from datetime import date, time
 
-_BODY = '''\
+_BODY = """\
 ::: quote {by="Whose words"}
 An opening quotation, or delete this block.
 :::
@@ -27,7 +27,7 @@ This week, I commit to one small thing.
 ::: spread-the-word
 text: A sentence worth passing on.
 :::
-'''
+"""
 
 
 def draft(title: str, *, day: date, at: time) -> tuple[str, str]:

@@ -43,7 +43,11 @@ def split(text: str, path: str, problems: list[Problem]) -> Head:
         return Head(body=text)
     closing = next((n for n, line in enumerate(lines[1:], start=1) if line.rstrip() in ("---", "...")), None)
     if closing is None:
-        problems.append(Problem(at=Span(path, 1), what="the front matter is never closed", hint="add a line '---' after its last key"))
+        problems.append(
+            Problem(
+                at=Span(path, 1), what="the front matter is never closed", hint="add a line '---' after its last key"
+            )
+        )
         return Head(body="", body_line=len(lines))
     head = Head(body="\n".join(lines[closing + 1 :]), body_line=closing + 2)
     _read_yaml("\n".join(lines[1:closing]), path, head, problems)
@@ -68,7 +72,9 @@ def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> N
     if node is None:
         return
     if not isinstance(node, yaml.MappingNode):
-        problems.append(Problem(at=Span(path, 2), what="the front matter has no keys", hint="write one `key: value` per line"))
+        problems.append(
+            Problem(at=Span(path, 2), what="the front matter has no keys", hint="write one `key: value` per line")
+        )
         return
     for key, value in node.value:
         name, line = str(key.value), key.start_mark.line + 2
@@ -85,7 +91,9 @@ def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> N
             head.lines[name] = line
     for name in REQUIRED:
         if not head.values.get(name) and not (name in head.lines and name not in head.values):
-            problems.append(Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name]))
+            problems.append(
+                Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name])
+            )
 
 
 _MISSING: Mapping[str, str] = {
@@ -101,18 +109,26 @@ def read_send(value: str, default_at: time, at: Span, problems: list[Problem]) -
     nothing = Send(day=date.min, at=default_at)
     found = _SEND.fullmatch(value)
     if not found:
-        problems.append(Problem(at=at, what=f"'send' is not a day and a time: {value!r}", hint="write e.g. send: 2026-11-23 08:00"))
+        problems.append(
+            Problem(at=at, what=f"'send' is not a day and a time: {value!r}", hint="write e.g. send: 2026-11-23 08:00")
+        )
         return nothing
     day_text, clock, zone = found.groups()
     try:
         day = date.fromisoformat(day_text)
         due_at = datetime.strptime(clock, "%H:%M").time() if clock else default_at
     except ValueError:
-        problems.append(Problem(at=at, what=f"there is no such day or time: {value!r}", hint="write e.g. send: 2026-11-23 08:00"))
+        problems.append(
+            Problem(at=at, what=f"there is no such day or time: {value!r}", hint="write e.g. send: 2026-11-23 08:00")
+        )
         return nothing
     if zone is not None and not is_zone(zone):
         problems.append(
-            Problem(at=at, what=f"no time zone is called {zone!r}", hint="use a name such as Europe/Berlin; without one, each reader's own zone counts")
+            Problem(
+                at=at,
+                what=f"no time zone is called {zone!r}",
+                hint="use a name such as Europe/Berlin; without one, each reader's own zone counts",
+            )
         )
     return Send(day=day, at=due_at, zone=zone)
 

@@ -36,7 +36,12 @@ EVERY_KIND = ("id", "for")
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
-        Kind(name="reflection", about="A personal text that lets readers pause.", attributes=("title",), required=("body",)),
+        Kind(
+            name="reflection",
+            about="A personal text that lets readers pause.",
+            attributes=("title",),
+            required=("body",),
+        ),
         Kind(
             name="action",
             about="This week's commitment, with options to choose from.",
@@ -54,7 +59,12 @@ KINDS: dict[str, Kind] = {
             once=True,
         ),
         Kind(name="quote", about="Somebody's words.", attributes=("by", "role", "url"), required=("by", "body")),
-        Kind(name="learn", about="Something to read, watch or hear.", attributes=("title", "url", "label"), required=("title", "body")),
+        Kind(
+            name="learn",
+            about="Something to read, watch or hear.",
+            attributes=("title", "url", "label"),
+            required=("title", "body"),
+        ),
         Kind(
             name="definition",
             about="What a word means, and its key aspects.",
@@ -62,9 +72,27 @@ KINDS: dict[str, Kind] = {
             required=("term", "body"),
             shape=Shape.ENTRIES,
         ),
-        Kind(name="points", about="Things to keep in mind.", attributes=("title",), required=("body",), shape=Shape.ENTRIES),
-        Kind(name="steps", about="Things to do, in order.", attributes=("title",), required=("body",), shape=Shape.ENTRIES),
-        Kind(name="practice", about="The steps between awareness and action.", attributes=("title",), required=("body",), shape=Shape.ENTRIES),
+        Kind(
+            name="points",
+            about="Things to keep in mind.",
+            attributes=("title",),
+            required=("body",),
+            shape=Shape.ENTRIES,
+        ),
+        Kind(
+            name="steps",
+            about="Things to do, in order.",
+            attributes=("title",),
+            required=("body",),
+            shape=Shape.ENTRIES,
+        ),
+        Kind(
+            name="practice",
+            about="The steps between awareness and action.",
+            attributes=("title",),
+            required=("body",),
+            shape=Shape.ENTRIES,
+        ),
         Kind(
             name="stats",
             about="A few figures and where they come from.",
@@ -73,18 +101,45 @@ KINDS: dict[str, Kind] = {
             shape=Shape.ENTRIES,
         ),
         Kind(name="takeaway", about="The one sentence to remember.", required=("body",)),
-        Kind(name="resources", about="Where to read on.", attributes=("title",), required=("body",), shape=Shape.ENTRIES),
+        Kind(
+            name="resources", about="Where to read on.", attributes=("title",), required=("body",), shape=Shape.ENTRIES
+        ),
         Kind(
             name="keep-going",
             about="A talk, a course, a meeting for those who want more.",
             attributes=("title", "url", "date", "label"),
             required=("body",),
         ),
-        Kind(name="feed", about="New entries of a feed, filled in when the letter is assembled.", attributes=("title",), required=("body",), shape=Shape.ENTRIES),
-        Kind(name="follow-up", about="A look back at last week's commitment.", attributes=("title",), required=("body",), once=True),
-        Kind(name="subscribe", about="An invitation for people this letter was forwarded to.", attributes=("title", "url", "label"), required=("body", "url"), once=True),
-        Kind(name="image", about="A picture.", attributes=("src", "alt", "width", "height", "caption", "url"), required=("src", "alt", "width")),
-        Kind(name="button", about="A single link, easy to hit.", attributes=("url", "label"), required=("url", "label")),
+        Kind(
+            name="feed",
+            about="New entries of a feed, filled in when the letter is assembled.",
+            attributes=("title",),
+            required=("body",),
+            shape=Shape.ENTRIES,
+        ),
+        Kind(
+            name="follow-up",
+            about="A look back at last week's commitment.",
+            attributes=("title",),
+            required=("body",),
+            once=True,
+        ),
+        Kind(
+            name="subscribe",
+            about="An invitation for people this letter was forwarded to.",
+            attributes=("title", "url", "label"),
+            required=("body", "url"),
+            once=True,
+        ),
+        Kind(
+            name="image",
+            about="A picture.",
+            attributes=("src", "alt", "width", "height", "caption", "url"),
+            required=("src", "alt", "width"),
+        ),
+        Kind(
+            name="button", about="A single link, easy to hit.", attributes=("url", "label"), required=("url", "label")
+        ),
         Kind(name="text", about="Anything else.", attributes=("title",), required=("body",)),
     )
 }

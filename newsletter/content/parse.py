@@ -21,7 +21,9 @@ ID = re.compile(r"\d{4}-\d{2}-\d{2}-[a-z0-9]+(?:-[a-z0-9]+)*")
 
 _FENCE = re.compile(r"(:{3,})\s*(?:([^\s{]+)\s*)?(\{.*)?")
 # A value may hold an expression, and that expression its own quotes.
-_ATTRIBUTE = re.compile(r"""\s*([A-Za-z_][\w-]*)\s*=\s*(?:"((?:\{\{.*?\}\}|\\.|[^"\\])*)"|'((?:\{\{.*?\}\}|[^'])*)'|([^\s"'{}]+))""")
+_ATTRIBUTE = re.compile(
+    r"""\s*([A-Za-z_][\w-]*)\s*=\s*(?:"((?:\{\{.*?\}\}|\\.|[^"\\])*)"|'((?:\{\{.*?\}\}|[^'])*)'|([^\s"'{}]+))"""
+)
 _FIELD = re.compile(r"([a-z_]+):(?:\s+(.*))?")
 _CODE_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
 
@@ -41,11 +43,19 @@ def parse(text: str, *, path: str, issue_id: str, defaults: Defaults) -> tuple[I
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not ID.fullmatch(issue_id):
         problems.append(
-            Problem(at=Span(path), what=f"{issue_id!r} is no name for a letter", hint="call the file <date>-<words>.md, e.g. 2026-11-23-renew-your-goals.md")
+            Problem(
+                at=Span(path),
+                what=f"{issue_id!r} is no name for a letter",
+                hint="call the file <date>-<words>.md, e.g. 2026-11-23-renew-your-goals.md",
+            )
         )
     if len(text.encode(errors="replace")) > MAX_BYTES:
         problems.append(
-            Problem(at=Span(path), what=f"the file is {len(text) // 1000:,} kB; a letter may have {MAX_BYTES // 1000:,}", hint="was something pasted by mistake?")
+            Problem(
+                at=Span(path),
+                what=f"the file is {len(text) // 1000:,} kB; a letter may have {MAX_BYTES // 1000:,}",
+                hint="was something pasted by mistake?",
+            )
         )
         text = ""
     head = frontmatter.split(text, path, problems) if text or not problems else frontmatter.Head()
@@ -67,7 +77,13 @@ def parse(text: str, *, path: str, issue_id: str, defaults: Defaults) -> tuple[I
         lines=head.lines,
     )
     if not blocks and not problems:
-        problems.append(Problem(at=Span(path, head.body_line), what="the letter has no blocks", hint="write e.g. '::: reflection', some text, and ':::'"))
+        problems.append(
+            Problem(
+                at=Span(path, head.body_line),
+                what="the letter has no blocks",
+                hint="write e.g. '::: reflection', some text, and ':::'",
+            )
+        )
     return issue, problems
 
 
@@ -83,20 +99,38 @@ def _read_blocks(head: frontmatter.Head, path: str, problems: list[Problem]) -> 
         if fence and fence[2]:
             end = _closing(lines, index + 1, fence[1])
             if end is None:
-                problems.append(Problem(at=at, what=f"the block {fence[2]!r} is never closed", hint=f"add a line '{fence[1]}' after its last line"))
+                problems.append(
+                    Problem(
+                        at=at,
+                        what=f"the block {fence[2]!r} is never closed",
+                        hint=f"add a line '{fence[1]}' after its last line",
+                    )
+                )
                 end = _next_opening(lines, index + 1)
             block = _read_block(fence[2], fence[3] or "", lines[index + 1 : end], at, problems)
             if block is not None:
                 _refuse_twice(block, blocks, problems)
                 blocks.append(block)
             stray = False
-            index = end + 1 if end < len(lines) and _FENCE.fullmatch(lines[end].rstrip()) and not _opens(lines[end]) else end
+            index = (
+                end + 1
+                if end < len(lines) and _FENCE.fullmatch(lines[end].rstrip()) and not _opens(lines[end])
+                else end
+            )
             continue
         if fence:
-            problems.append(Problem(at=at, what="this fence closes nothing", hint="open a block above it, e.g. '::: reflection', or delete the line"))
+            problems.append(
+                Problem(
+                    at=at,
+                    what="this fence closes nothing",
+                    hint="open a block above it, e.g. '::: reflection', or delete the line",
+                )
+            )
         elif line.strip() and not stray:
             stray = True
-            problems.append(Problem(at=at, what="this text stands outside every block", hint="put it between '::: text' and ':::'"))
+            problems.append(
+                Problem(at=at, what="this text stands outside every block", hint="put it between '::: text' and ':::'")
+            )
         index += 1
     return blocks
 
@@ -130,7 +164,13 @@ def _next_opening(lines: list[str], start: int) -> int:
 def _refuse_twice(block: Block, before: list[Block], problems: list[Problem]) -> None:
     same = [other for other in before if other.kind == block.kind]
     if KINDS[block.kind].once and any(other.condition == block.condition for other in same):
-        problems.append(Problem(at=block.at, what=f"a second {block.kind!r} for the same readers", hint=f"a letter has one; the first is on line {same[0].at.line}"))
+        problems.append(
+            Problem(
+                at=block.at,
+                what=f"a second {block.kind!r} for the same readers",
+                hint=f"a letter has one; the first is on line {same[0].at.line}",
+            )
+        )
     name = block.attributes.get("id")
     if name and any(other.attributes.get("id") == name for other in before):
         problems.append(Problem(at=block.at, what=f"the id {name!r} is taken", hint="ids must differ within a letter"))
@@ -139,14 +179,30 @@ def _refuse_twice(block: Block, before: list[Block], problems: list[Problem]) ->
 def _read_block(name: str, braces: str, lines: list[str], at: Span, problems: list[Problem]) -> Block | None:
     kind = KINDS.get(name)
     if kind is None:
-        problems.append(Problem(at=at, what=f"no block kind {name!r}", hint=did_you_mean(name, KINDS, otherwise="the kinds are")))
+        problems.append(
+            Problem(at=at, what=f"no block kind {name!r}", hint=did_you_mean(name, KINDS, otherwise="the kinds are"))
+        )
         return None
     attributes = _read_attributes(braces, kind, at, problems)
     condition = attributes.pop("for", "")
     if condition and not re.fullmatch(r"segment:[a-z0-9][a-z0-9-]*", condition):
-        problems.append(Problem(at=at, what=f"for={condition!r} names nobody", hint='write for="segment:NAME" with a segment of subscribers/segments.toml'))
+        problems.append(
+            Problem(
+                at=at,
+                what=f"for={condition!r} names nobody",
+                hint='write for="segment:NAME" with a segment of subscribers/segments.toml',
+            )
+        )
     fields, body, skipped = _read_fields(lines, kind)
-    block = Block(kind=name, attributes=attributes, fields=fields, body=body, body_line=at.line + 1 + skipped, condition=condition, at=at)
+    block = Block(
+        kind=name,
+        attributes=attributes,
+        fields=fields,
+        body=body,
+        body_line=at.line + 1 + skipped,
+        condition=condition,
+        at=at,
+    )
     for need in kind.required:
         given = body if need == "body" else attributes.get(need) or fields.get(need)
         if not (given or "").strip():
@@ -169,17 +225,27 @@ def _read_attributes(braces: str, kind: Kind, at: Span, problems: list[Problem])
     while found := _ATTRIBUTE.match(braces, position):
         name = found[1]
         quoted = found[2]
-        value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else found[3] if found[3] is not None else found[4]
+        value = (
+            re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else found[3] if found[3] is not None else found[4]
+        )
         known = (*kind.attributes, *EVERY_KIND)
         if name not in known:
-            problems.append(Problem(at=at, what=f"{kind.name!r} has no attribute {name!r}", hint=did_you_mean(name, known)))
+            problems.append(
+                Problem(at=at, what=f"{kind.name!r} has no attribute {name!r}", hint=did_you_mean(name, known))
+            )
         elif name in attributes:
             problems.append(Problem(at=at, what=f"{name!r} is given twice", hint="keep one of the two"))
         else:
             attributes[name] = value
         position = found.end()
     if braces[position:].strip() != "}":
-        problems.append(Problem(at=at, what=f"cannot read the attributes from here: {braces[position:][:40].strip()!r}", hint='write {name="value" other="value"} on one line'))
+        problems.append(
+            Problem(
+                at=at,
+                what=f"cannot read the attributes from here: {braces[position:][:40].strip()!r}",
+                hint='write {name="value" other="value"} on one line',
+            )
+        )
     return attributes
 
 

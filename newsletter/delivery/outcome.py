@@ -29,7 +29,15 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.PLANNED: frozenset({Status.CLAIMED, Status.HELD, Status.CANCELLED, Status.SUPPRESSED}),
     # Back to planned only before the call, or with proof that nothing left (see `Receipt`).
     Status.CLAIMED: frozenset(
-        {Status.ACCEPTED, Status.REFUSED, Status.DEFERRED, Status.UNKNOWN, Status.HELD, Status.SUPPRESSED, Status.PLANNED}
+        {
+            Status.ACCEPTED,
+            Status.REFUSED,
+            Status.DEFERRED,
+            Status.UNKNOWN,
+            Status.HELD,
+            Status.SUPPRESSED,
+            Status.PLANNED,
+        }
     ),
     Status.DEFERRED: frozenset({Status.CLAIMED, Status.CANCELLED}),
     Status.UNKNOWN: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED}),

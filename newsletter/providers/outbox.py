@@ -54,7 +54,9 @@ class Outbox:
         for row in batch.rows:
             (folder / _temporary(row.ref)).unlink(missing_ok=True)
             if (folder / _file(row.ref)).exists():
-                yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=_file(row.ref), reason="found in the outbox")
+                yield Receipt(
+                    seq=row.seq, status=Status.ACCEPTED, provider_id=_file(row.ref), reason="found in the outbox"
+                )
             else:
                 yield Receipt(seq=row.seq, status=Status.PLANNED, reason="not in the outbox")
 

@@ -62,7 +62,11 @@ def marked(block: Block, marker: Marker) -> Block:
     fields = {name: marker.mark(value, block.at) for name, value in block.fields.items()}
     if block.kind == "spread-the-word" and MARK.search(fields.get("text", "")):
         marker.problems.append(
-            Problem(at=block.at, what="the text to pass on holds a personal field", hint="readers share it with others; write it the same for all")
+            Problem(
+                at=block.at,
+                what="the text to pass on holds a personal field",
+                hint="readers share it with others; write it the same for all",
+            )
         )
     return Block(
         kind=block.kind,
@@ -179,7 +183,9 @@ def share_links(text: str, title: str, url: str) -> tuple[Share, ...]:
     message = f"{text}\n\n{url}" if url else text
     links = [Share(label="E-mail", url=f"mailto:?subject={quote(title)}&body={quote(message)}")]
     if url:
-        links.append(Share(label="LinkedIn", url=f"https://www.linkedin.com/sharing/share-offsite/?url={quote(url, safe='')}"))
+        links.append(
+            Share(label="LinkedIn", url=f"https://www.linkedin.com/sharing/share-offsite/?url={quote(url, safe='')}")
+        )
     links.append(Share(label="Bluesky", url=f"https://bsky.app/intent/compose?text={quote(message)}"))
     links.append(Share(label="WhatsApp", url=f"https://api.whatsapp.com/send?text={quote(message)}"))
     return tuple(links)
@@ -190,15 +196,27 @@ def block_problems(blocks: Sequence[Block]) -> list[Problem]:
     problems = []
     for block in blocks:
         if when(block.attributes.get("date", "")) is None:
-            problems.append(Problem(at=block.at, what=f"date={block.attributes['date']!r} is no date", hint='write e.g. date="2026-12-03 17:00 Europe/Berlin"'))
+            problems.append(
+                Problem(
+                    at=block.at,
+                    what=f"date={block.attributes['date']!r} is no date",
+                    hint='write e.g. date="2026-12-03 17:00 Europe/Berlin"',
+                )
+            )
         for name in ("url", "source_url", "src"):
             address = block.attributes.get(name, "")
             if address and not address.startswith(("https://", "mailto:", "tel:")) and not MARK.match(address):
-                problems.append(Problem(at=block.at, what=f"{name}={address!r} is no full address", hint="write it with https://"))
+                problems.append(
+                    Problem(at=block.at, what=f"{name}={address!r} is no full address", hint="write it with https://")
+                )
         for name in ("width", "height"):
             size = block.attributes.get(name, "")
             if size and not size.isdecimal():
-                problems.append(Problem(at=block.at, what=f"{name}={size!r} is no number of pixels", hint=f'write e.g. {name}="580"'))
+                problems.append(
+                    Problem(
+                        at=block.at, what=f"{name}={size!r} is no number of pixels", hint=f'write e.g. {name}="580"'
+                    )
+                )
         problems += _link_problems(block)
     return problems
 
@@ -208,7 +226,13 @@ def _link_problems(block: Block) -> list[Problem]:
     for token in tokens_of(block.body):
         for child in token.children or []:
             address = str(child.attrGet("href") or child.attrGet("src") or "")
-            if child.type in ("link_open", "image") and not address.startswith(("https://", "mailto:", "tel:", "#")) and not MARK.match(address):
+            if (
+                child.type in ("link_open", "image")
+                and not address.startswith(("https://", "mailto:", "tel:", "#"))
+                and not MARK.match(address)
+            ):
                 at = Span(block.at.path, block.body_line + (token.map[0] if token.map else 0))
-                problems.append(Problem(at=at, what=f"the link {address!r} is no full address", hint="write it with https://"))
+                problems.append(
+                    Problem(at=at, what=f"the link {address!r} is no full address", hint="write it with https://")
+                )
     return problems

@@ -56,7 +56,11 @@ def _bytes_of_html(facts: Facts) -> int:
 def _clipped(facts: Facts) -> Iterator[tuple[str, str, str]]:
     size = _bytes_of_html(facts)
     if size > CLIPPED_BYTES:
-        yield "title", f"the HTML is {size:,} bytes for the longest reader; Gmail clips at {CLIPPED_BYTES:,}", "shorten the letter or move a part to the web"
+        yield (
+            "title",
+            f"the HTML is {size:,} bytes for the longest reader; Gmail clips at {CLIPPED_BYTES:,}",
+            "shorten the letter or move a part to the web",
+        )
 
 
 def _nearly_clipped(facts: Facts) -> Iterator[tuple[str, str, str]]:
@@ -69,7 +73,11 @@ def _styles(facts: Facts) -> Iterator[tuple[str, str, str]]:
     html = facts.edition.variants[0].html
     size = sum(len(style.encode()) for style in re.findall(r"<style[^>]*>(.*?)</style>", html, re.DOTALL))
     if size > STYLE_BYTES:
-        yield "title", f"the theme keeps {size:,} bytes of styles; Gmail drops all above {STYLE_BYTES:,}", "shorten client.css"
+        yield (
+            "title",
+            f"the theme keeps {size:,} bytes of styles; Gmail drops all above {STYLE_BYTES:,}",
+            "shorten client.css",
+        )
 
 
 def _way_out(facts: Facts) -> Iterator[tuple[str, str, str]]:

@@ -63,12 +63,20 @@ def compile_issue(
         marker=marker,
     )
     if "{{" in issue.title:
-        marker.problems.append(Problem(at=issue.span("title"), what="the title holds a personal field", hint="the title is the same for everyone; the subject may be personal"))
+        marker.problems.append(
+            Problem(
+                at=issue.span("title"),
+                what="the title holds a personal field",
+                hint="the title is the same for everyone; the subject may be personal",
+            )
+        )
     problems = marker.problems + rendered.block_problems(draft.blocks)
     names = _condition_names(issue, rules, problems)
     if problems:
         return None, problems
-    variants = [_variant(draft, dict(zip(names, truth, strict=True))) for truth in product((False, True), repeat=len(names))]
+    variants = [
+        _variant(draft, dict(zip(names, truth, strict=True))) for truth in product((False, True), repeat=len(names))
+    ]
     edition = Edition(
         issue_id=issue.id,
         title=issue.title,
@@ -102,15 +110,31 @@ def _condition_names(issue: Issue, rules: Mapping[str, Mapping[str, Any]], probl
             continue
         if block.condition not in rules:
             known = ", ".join(sorted(name.removeprefix("segment:") for name in rules)) or "none yet"
-            problems.append(Problem(at=block.at, what=f"no segment {block.condition.removeprefix('segment:')!r}", hint=f"subscribers/segments.toml has: {known}"))
+            problems.append(
+                Problem(
+                    at=block.at,
+                    what=f"no segment {block.condition.removeprefix('segment:')!r}",
+                    hint=f"subscribers/segments.toml has: {known}",
+                )
+            )
         names.append(block.condition)
     if len(names) > MAX_CONDITIONS:
-        problems.append(Problem(at=Span(issue.path), what=f"{len(names)} different for= conditions; a letter may have {MAX_CONDITIONS}", hint="join some of them in one segment"))
+        problems.append(
+            Problem(
+                at=Span(issue.path),
+                what=f"{len(names)} different for= conditions; a letter may have {MAX_CONDITIONS}",
+                hint="join some of them in one segment",
+            )
+        )
     return names
 
 
 def _variant(draft: _Draft, truth: Mapping[str, bool]) -> Variant:
-    seen = [(number, block) for number, block in enumerate(draft.blocks, start=1) if not block.condition or truth[block.condition]]
+    seen = [
+        (number, block)
+        for number, block in enumerate(draft.blocks, start=1)
+        if not block.condition or truth[block.condition]
+    ]
     html = inline_css(_page(draft, seen, html=True))
     return Variant(conditions=tuple(truth.values()), html=html, text=_page(draft, seen, html=False))
 
@@ -163,11 +187,27 @@ def _check_holes(edition: Edition, draft: _Draft) -> list[Problem]:
         try:
             pieces = [cut_html(variant.html, expressions, fixed), cut_text(variant.text, expressions, fixed)]
         except Misplaced as err:
-            problems.append(Problem(at=Span(draft.issue.path), what=str(err), hint="put it into a sentence, or after https://… in an address"))
+            problems.append(
+                Problem(
+                    at=Span(draft.issue.path),
+                    what=str(err),
+                    hint="put it into a sentence, or after https://… in an address",
+                )
+            )
             continue
-        left = [each for each in pieces if any(isinstance(part, bytes) and MARK.search(part.decode()) for part in each.parts)]
+        left = [
+            each
+            for each in pieces
+            if any(isinstance(part, bytes) and MARK.search(part.decode()) for part in each.parts)
+        ]
         if left:
-            problems.append(Problem(at=Span(draft.issue.path), what="a personal field was not cut out", hint="this is a bug; please report it"))
+            problems.append(
+                Problem(
+                    at=Span(draft.issue.path),
+                    what="a personal field was not cut out",
+                    hint="this is a bug; please report it",
+                )
+            )
     return list(dict.fromkeys(problems))
 
 

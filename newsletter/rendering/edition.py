@@ -72,7 +72,8 @@ class Edition:
         data = asdict(self)
         data["format"] = FORMAT
         data["variants"] = [
-            {"conditions": list(each.conditions), "html": each.html.split("\n"), "text": each.text.split("\n")} for each in self.variants
+            {"conditions": list(each.conditions), "html": each.html.split("\n"), "text": each.text.split("\n")}
+            for each in self.variants
         ]
         return (json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode()
 

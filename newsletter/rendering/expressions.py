@@ -80,16 +80,23 @@ def read_expression(source: str) -> Expression:
     """The expression in *source*, checked. Raises BadExpression."""
     source = " ".join(source.split())
     if not source or len(source) > MAX_LENGTH:
-        raise BadExpression("an empty expression" if not source else f"an expression of {len(source)} characters", "write e.g. {{ first_name | default('friend') }}")
+        raise BadExpression(
+            "an empty expression" if not source else f"an expression of {len(source)} characters",
+            "write e.g. {{ first_name | default('friend') }}",
+        )
     try:
         body = _ENVIRONMENT.parse("{{ " + source + " }}").body
     except TemplateError as err:
-        raise BadExpression(f"cannot read {{{{ {source} }}}}: {err.message}", "write e.g. {{ first_name | default('friend') }}") from err
+        raise BadExpression(
+            f"cannot read {{{{ {source} }}}}: {err.message}", "write e.g. {{ first_name | default('friend') }}"
+        ) from err
     if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
         raise BadExpression(f"{{{{ {source} }}}} is not one expression", "write one field, with filters if need be")
     root = body[0].nodes[0]
     _refuse_foreign(root, source)
-    fields = frozenset(name.name for name in [*root.find_all(nodes.Name), *([root] if isinstance(root, nodes.Name) else [])])
+    fields = frozenset(
+        name.name for name in [*root.find_all(nodes.Name), *([root] if isinstance(root, nodes.Name) else [])]
+    )
     expression = Expression(source=source, fields=fields, needs=frozenset(_needs(root)), plain=_plain(root))
     _try_out(expression)
     return expression
@@ -99,10 +106,17 @@ def _refuse_foreign(root: nodes.Node, source: str) -> None:
     for node in [root, *root.find_all(nodes.Node)]:
         if isinstance(node, nodes.Filter):
             if node.name not in FILTERS:
-                raise BadExpression(f"no filter {node.name!r} in {{{{ {source} }}}}", f"the filters are: {', '.join(sorted(FILTERS))}")
+                raise BadExpression(
+                    f"no filter {node.name!r} in {{{{ {source} }}}}", f"the filters are: {', '.join(sorted(FILTERS))}"
+                )
         elif not isinstance(node, _NODES):
-            word = {"Getattr": "attributes", "Getitem": "subscripts", "Call": "calls", "Test": "tests"}.get(type(node).__name__, "this")
-            raise BadExpression(f"{{{{ {source} }}}} uses {word}, which letters do not have", "use a field and filters; for conditions write for=\"segment:…\" on the block")
+            word = {"Getattr": "attributes", "Getitem": "subscripts", "Call": "calls", "Test": "tests"}.get(
+                type(node).__name__, "this"
+            )
+            raise BadExpression(
+                f"{{{{ {source} }}}} uses {word}, which letters do not have",
+                'use a field and filters; for conditions write for="segment:…" on the block',
+            )
 
 
 def _needs(node: nodes.Node, guarded: frozenset[str] = frozenset()) -> Iterable[str]:
@@ -114,7 +128,9 @@ def _needs(node: nodes.Node, guarded: frozenset[str] = frozenset()) -> Iterable[
         case nodes.Filter(name="default" | "d"):
             pass
         case nodes.CondExpr():
-            asked = guarded | {name.name for name in [*node.test.find_all(nodes.Name), node.test] if isinstance(name, nodes.Name)}
+            asked = guarded | {
+                name.name for name in [*node.test.find_all(nodes.Name), node.test] if isinstance(name, nodes.Name)
+            }
             yield from _needs(node.expr1, asked)
             if node.expr2 is not None:
                 yield from _needs(node.expr2, guarded)
@@ -143,7 +159,9 @@ def _try_out(expression: Expression) -> None:
         try:
             evaluator([expression])(dict.fromkeys(expression.fields, sample))
         except Exception as err:  # noqa: BLE001 - whatever a filter makes of wrong arguments is the author's to mend
-            raise BadExpression(f"{{{{ {expression.source} }}}} fails: {err}", "check the arguments of the filter") from err
+            raise BadExpression(
+                f"{{{{ {expression.source} }}}} fails: {err}", "check the arguments of the filter"
+            ) from err
 
 
 def evaluator(expressions: Iterable[Expression]) -> Callable[[Mapping[str, str]], dict[str, str]]:

@@ -52,13 +52,27 @@ class Marker:
     def mark(self, text: str, at: Span) -> str:
         """*text* with every expression replaced by its mark."""
         if MARK.search(text):
-            self.problems.append(Problem(at=at, what="the text holds a word like 'zqH0000Hqz'", hint="it is reserved; write it differently"))
+            self.problems.append(
+                Problem(
+                    at=at, what="the text holds a word like 'zqH0000Hqz'", hint="it is reserved; write it differently"
+                )
+            )
         for wrong, hint in (("{%", 'for conditions write for="segment:…" on the block'),):
             if wrong in text:
-                self.problems.append(Problem(at=_line_of(text, text.index(wrong), at), what=f"letters have no '{wrong}' statements", hint=hint))
+                self.problems.append(
+                    Problem(
+                        at=_line_of(text, text.index(wrong), at),
+                        what=f"letters have no '{wrong}' statements",
+                        hint=hint,
+                    )
+                )
         marked = _EXPRESSION.sub(lambda found: self._one(found[1], _line_of(text, found.start(), at)), text)
         if "{{" in marked:
-            self.problems.append(Problem(at=_line_of(marked, marked.index("{{"), at), what="'{{' is never closed", hint="close it with '}}'"))
+            self.problems.append(
+                Problem(
+                    at=_line_of(marked, marked.index("{{"), at), what="'{{' is never closed", hint="close it with '}}'"
+                )
+            )
         return marked
 
     def constant(self, name: str) -> str:
@@ -73,8 +87,16 @@ class Marker:
             return ""
         known = (*READER_FIELDS, *self.custom_fields, *LINK_FIELDS, *CONSTANT_FIELDS)
         for name in sorted(expression.fields.difference(known)):
-            self.problems.append(Problem(at=at, what=f"no field {name!r}", hint=f"{did_you_mean(name, known)} (own fields: newsletter.toml, [fields])"))
-        for name in sorted(expression.needs.intersection(READER_FIELDS, known) | expression.needs.intersection(self.custom_fields)):
+            self.problems.append(
+                Problem(
+                    at=at,
+                    what=f"no field {name!r}",
+                    hint=f"{did_you_mean(name, known)} (own fields: newsletter.toml, [fields])",
+                )
+            )
+        for name in sorted(
+            expression.needs.intersection(READER_FIELDS, known) | expression.needs.intersection(self.custom_fields)
+        ):
             self.uses.setdefault(name, at)
         if expression not in self.expressions:
             self.expressions.append(expression)

@@ -31,7 +31,10 @@ _BASE_TRAPS = (
     (r"@[a-z-]+", "at-rules are dropped while inlining; put them into client.css"),
     (r"!important", "inline styles cannot be important"),
     (r"[\w)*\]]\s*\[[^\]]*\][^{]*\{|^\s*\[", "attribute selectors get the wrong weight while inlining"),
-    (r"[a-z0-9*.)]:(?:hover|focus|link|visited|active|nth|not|is|where|first|last|before|after)\b", "pseudo-classes cannot be inlined; put them into client.css"),
+    (
+        r"[a-z0-9*.)]:(?:hover|focus|link|visited|active|nth|not|is|where|first|last|before|after)\b",
+        "pseudo-classes cannot be inlined; put them into client.css",
+    ),
     (r"\bvar\(", "custom properties are not resolved; write the value"),
     (r"\b(?:rgba?|hsla?)\(", "mail clients drop the whole style; write six hexadecimal digits"),
     (r"gradient\(", "the plain background before it is lost while inlining"),
@@ -47,7 +50,9 @@ def refuse_traps(name: str, base_css: str, client_css: str) -> None:
             found = re.search(pattern, bare, re.MULTILINE)
             if found:
                 line = bare.count("\n", 0, found.start()) + 1
-                raise SettingsError(f"{found[0].strip()!r} will not survive", at=f"templates/{name}/{file}:{line}", hint=reason)
+                raise SettingsError(
+                    f"{found[0].strip()!r} will not survive", at=f"templates/{name}/{file}:{line}", hint=reason
+                )
 
 
 def inline_css(page: str) -> str:
@@ -71,5 +76,8 @@ def inline_css(page: str) -> str:
         inlined = f"{DOCTYPE}\n{inlined.lstrip()}"
     before, after = Counter(marks(page)), Counter(marks(inlined))
     if before != after:
-        raise SettingsError("personal fields were lost or doubled while inlining", hint="a theme may put expressions only into text and attributes")
+        raise SettingsError(
+            "personal fields were lost or doubled while inlining",
+            hint="a theme may put expressions only into text and attributes",
+        )
     return inlined

@@ -110,7 +110,9 @@ class Text:
         number = int(opening.attrGet("start") or 1)
         items = []
         index = 0
-        tight = all(token.hidden for token in inner if token.type == "paragraph_open" and token.level == opening.level + 2)
+        tight = all(
+            token.hidden for token in inner if token.type == "paragraph_open" and token.level == opening.level + 2
+        )
         while index < len(inner):
             end = closing(inner, index)
             sign = f"{number}. " if opening.type == "ordered_list_open" else "* "

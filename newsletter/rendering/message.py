@@ -115,4 +115,3 @@ def _joined(parts: list[bytes | Slot]) -> Iterator[bytes | Slot]:
         else:
             literal += part
     yield literal
-

@@ -60,7 +60,11 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
     """The theme in *files* (name → text). Raises SettingsError if one is missing or unreadable."""
     missing = [file for file in FILES if file not in files]
     if missing:
-        raise SettingsError(f"the theme has no {missing[0]}", at=f"templates/{name}", hint="[newsletter] theme names a folder of templates/")
+        raise SettingsError(
+            f"the theme has no {missing[0]}",
+            at=f"templates/{name}",
+            hint="[newsletter] theme names a folder of templates/",
+        )
     try:
         words = tomllib.loads(files["theme.toml"]).get("words", {})
     except tomllib.TOMLDecodeError as err:

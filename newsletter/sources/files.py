@@ -46,12 +46,18 @@ class Workspace:
         for path in candidates:
             if path.is_file():
                 if not path.resolve().is_relative_to(self.root.resolve()):
-                    raise NotFound("the letter lies outside this newsletter", at=str(path), hint="move it below issues/")
+                    raise NotFound(
+                        "the letter lies outside this newsletter", at=str(path), hint="move it below issues/"
+                    )
                 return path
         if (self.root / "issues" / name).is_dir():
-            raise NotFound("a folder without an index.md", at=f"issues/{name}", hint="a letter that is a folder keeps its text in index.md")
+            raise NotFound(
+                "a folder without an index.md",
+                at=f"issues/{name}",
+                hint="a letter that is a folder keeps its text in index.md",
+            )
         known = self.letter_ids()
-        hint = f"the letters are: {', '.join(known[-5:])}" if known else "make one: newsletter new \"A title\""
+        hint = f"the letters are: {', '.join(known[-5:])}" if known else 'make one: newsletter new "A title"'
         raise NotFound(f"no letter {name!r}", at="issues", hint=hint)
 
     def theme(self, name: str) -> dict[str, str]:
@@ -59,8 +65,14 @@ class Workspace:
         folder = self.root / "templates" / name
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or not folder.is_dir():
             known = sorted(path.parent.name for path in (self.root / "templates").glob("*/theme.toml"))
-            raise NotFound(f"no theme {name!r}", at=f"templates/{name}", hint=f"the themes are: {', '.join(known) or 'none'}")
-        return {path.name: self.read_text(path) for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")}
+            raise NotFound(
+                f"no theme {name!r}", at=f"templates/{name}", hint=f"the themes are: {', '.join(known) or 'none'}"
+            )
+        return {
+            path.name: self.read_text(path)
+            for path in sorted(folder.iterdir())
+            if path.is_file() and not path.name.startswith(".")
+        }
 
     def optional(self, name: str) -> str | None:
         """The text of a file within the workspace, None if there is none."""
@@ -78,7 +90,9 @@ class Workspace:
             return raw.decode()
         except UnicodeDecodeError as err:
             line = raw.count(b"\n", 0, err.start) + 1
-            raise NewsletterError("the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor") from err
+            raise NewsletterError(
+                "the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor"
+            ) from err
 
     def relative(self, path: Path) -> str:
         """*path* as seen from the workspace, for messages."""
@@ -118,7 +132,9 @@ def _telling(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        raise NewsletterError(f"cannot be written: {err.strerror}", at=name, hint="is the disk full, or the folder read-only?") from err
+        raise NewsletterError(
+            f"cannot be written: {err.strerror}", at=name, hint="is the disk full, or the folder read-only?"
+        ) from err
 
 
 def lines_of(path: Path) -> Iterator[str]:
@@ -130,7 +146,9 @@ def lines_of(path: Path) -> Iterator[str]:
                     yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 except UnicodeDecodeError as err:
                     raise NewsletterError(
-                        "the file is not UTF-8", at=f"{path}:{number}", hint="save it again as 'CSV UTF-8', or convert it: iconv -f latin1 -t utf-8"
+                        "the file is not UTF-8",
+                        at=f"{path}:{number}",
+                        hint="save it again as 'CSV UTF-8', or convert it: iconv -f latin1 -t utf-8",
                     ) from err
     except OSError as err:
         raise NewsletterError(f"cannot be read: {err.strerror}", at=str(path)) from err

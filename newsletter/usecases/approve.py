@@ -35,7 +35,10 @@ class Approval:
             f"approved_at = {self.approved_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "",
             "[inputs]",
-            *(f"{json.dumps(name, ensure_ascii=False)} = {json.dumps(digest)}" for name, digest in sorted(self.inputs.items())),
+            *(
+                f"{json.dumps(name, ensure_ascii=False)} = {json.dumps(digest)}"
+                for name, digest in sorted(self.inputs.items())
+            ),
         ]
         return "\n".join(lines) + "\n"
 
@@ -66,7 +69,9 @@ def digests(inputs: Mapping[str, str]) -> dict[str, str]:
     return {name: f"sha256:{sha256(text.encode()).hexdigest()}" for name, text in inputs.items()}
 
 
-def approve(edition: Edition, *, inputs: Mapping[str, str], before: Approval | None, by: str, now: datetime) -> Approval:
+def approve(
+    edition: Edition, *, inputs: Mapping[str, str], before: Approval | None, by: str, now: datetime
+) -> Approval:
     """An approval of *edition*; *before* itself, if it stands for the same bytes and the same inputs."""
     now_digests = digests(inputs)
     if before is not None and before.edition == edition.hash and before.inputs == now_digests:
@@ -82,7 +87,9 @@ def approve(edition: Edition, *, inputs: Mapping[str, str], before: Approval | N
     )
 
 
-def approved_edition(issue_id: str, approval_text: str | None, body: str | None, inputs: Mapping[str, str]) -> tuple[Approval, Edition]:
+def approved_edition(
+    issue_id: str, approval_text: str | None, body: str | None, inputs: Mapping[str, str]
+) -> tuple[Approval, Edition]:
     """The edition that was approved, if it is whole and nothing it was made from changed since.
 
     Raises NotApproved naming what changed; never compiles anything again.
@@ -93,11 +100,23 @@ def approved_edition(issue_id: str, approval_text: str | None, body: str | None,
         raise NotApproved("nobody has approved this letter yet", at=f"issues/{issue_id}.md", hint=again)
     approval = read_approval(approval_text, at=approval_path)
     if approval.issue_id != issue_id or approval.edition != edition_hash(body.encode()):
-        raise NotApproved("the edition is not the one that was approved", at=edition_path, hint=f"restore it from Git, or look and approve again: {again}")
+        raise NotApproved(
+            "the edition is not the one that was approved",
+            at=edition_path,
+            hint=f"restore it from Git, or look and approve again: {again}",
+        )
     now_digests = digests(inputs)
-    changed = sorted(name for name in approval.inputs.keys() | now_digests.keys() if approval.inputs.get(name) != now_digests.get(name))
+    changed = sorted(
+        name
+        for name in approval.inputs.keys() | now_digests.keys()
+        if approval.inputs.get(name) != now_digests.get(name)
+    )
     if changed:
-        raise NotApproved(f"changed since it was approved: {', '.join(changed)}", at=approval_path, hint=f"look at it and approve again: {again}")
+        raise NotApproved(
+            f"changed since it was approved: {', '.join(changed)}",
+            at=approval_path,
+            hint=f"look at it and approve again: {again}",
+        )
     try:
         return approval, read_edition(body.encode())
     except ValueError as err:

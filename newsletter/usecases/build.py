@@ -66,19 +66,31 @@ def finished(built: Built) -> tuple[Edition, Cut]:
     """The edition, if there is nothing wrong with it. Raises IssueHasProblems."""
     if built.errors or built.edition is None or built.cut is None:
         count = len(built.errors)
-        raise IssueHasProblems(f"{count} problem{'s' if count != 1 else ''} to mend first", at=built.issue.path, hint=f"newsletter check {built.issue.id}")
+        raise IssueHasProblems(
+            f"{count} problem{'s' if count != 1 else ''} to mend first",
+            at=built.issue.path,
+            hint=f"newsletter check {built.issue.id}",
+        )
     return built.edition, built.cut
 
 
 def _audience(issue: Issue, desk: Desk, problems: list[Problem]) -> Condition:
     if issue.audience not in desk.segments:
-        problems.append(Problem(at=issue.span("audience"), what=f"no segment {issue.audience!r}", hint=did_you_mean(issue.audience, desk.segments)))
+        problems.append(
+            Problem(
+                at=issue.span("audience"),
+                what=f"no segment {issue.audience!r}",
+                hint=did_you_mean(issue.audience, desk.segments),
+            )
+        )
     return Condition(name=issue.audience, rule=desk.segments.get(issue.audience, {}))
 
 
 def _longest(cut: Cut) -> dict[str, str]:
     """A value for every slot that is about as long as values get."""
-    slots = {slot.value for each in cut.variants for slot in (*each.html.slots, *each.text.slots)} | {slot.value for slot in cut.subject.slots}
+    slots = {slot.value for each in cut.variants for slot in (*each.html.slots, *each.text.slots)} | {
+        slot.value for slot in cut.subject.slots
+    }
     return {value: "https://example.org/" + "x" * 80 if value.endswith("_url") else LONG_NAME for value in slots}
 
 
