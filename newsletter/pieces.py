@@ -152,7 +152,7 @@ _ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 @lru_cache(maxsize=4096)
 def address_header(name: str, address: str) -> str:
     """A name and an address as one header mailbox (RFC 5322 §3.4), ASCII and folded where it is long."""
-    name = one_line(name)
+    name = one_line(name).strip()
     if not name:
         return address
     if name.isascii() and "=?" not in name and len(name) <= _WORD_BYTES:
