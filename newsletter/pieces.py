@@ -21,17 +21,12 @@ TO, SUBJECT, DATE, MESSAGE_ID = "@to", "@subject", "@date", "@message_id"
 # What may break a line, end a header or reorder its surroundings unseen never leaves a hole: C0 and C1
 # controls, line and paragraph separators, and the bidi overrides and isolates (Unicode UAX #9).
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]+")
-_HTML_SPECIAL = re.compile("[&<>\"']")
-_HTML_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 
 
 def one_line(value: str) -> str:
     """*value* on one line: runs of control, separator and bidi override characters become one space."""
-    return _UNSAFE.sub(" ", value).strip() if _UNSAFE.search(value) else value
-
-
-def _html(value: str) -> str:
-    return _HTML_SPECIAL.sub(lambda found: _HTML_ESCAPES[found[0]], value)
+    # Whatever is unsafe is also unprintable, and asking that first is several times quicker.
+    return value if value.isprintable() or not _UNSAFE.search(value) else _UNSAFE.sub(" ", value).strip()
 
 
 def _text(value: str) -> bytes:
@@ -39,7 +34,9 @@ def _text(value: str) -> bytes:
 
 
 def _html_text(value: str) -> bytes:
-    return _html(one_line(value)).encode()
+    # Five replacements that mostly find nothing take half the time of one regular expression.
+    plain = one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain.replace('"', "&quot;").replace("'", "&#39;").encode()
 
 
 def _url_part(value: str) -> bytes:
@@ -155,7 +152,7 @@ _ATOM_TEXT = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 @lru_cache(maxsize=4096)
 def address_header(name: str, address: str) -> str:
     """A name and an address as one header mailbox (RFC 5322 §3.4), ASCII and folded where it is long."""
-    name = one_line(name)
+    name = one_line(name).strip()
     if not name:
         return address
     if name.isascii() and "=?" not in name and len(name) <= _WORD_BYTES:

@@ -19,8 +19,9 @@ from newsletter.settings.read import FILE
 from newsletter.sources import git
 from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval
-from newsletter.usecases.build import Built, Desk, build, finished, gaps
+from newsletter.usecases.build import Built, Desk, build, finished
 from newsletter.usecases.fill import filler
+from newsletter.usecases.prepare import gaps
 
 
 class Letters:
@@ -103,12 +104,6 @@ class Letters:
         except ValueError:
             inputs = {}  # the comparison of the hashes says what is wrong
         return approve.approved_edition(issue_id, approval_text, body, inputs)
-
-    def revision(self, issue_id: str) -> int | None:
-        """The revision of a letter that was approved, None if none was."""
-        path, _ = approve.paths(issue_id)
-        text = self._files.optional(path)
-        return approve.read_approval(text, at=path).revision if text else None
 
     def segments(self) -> dict[str, dict[str, object]]:
         """The rules of subscribers/segments.toml by name, as data."""

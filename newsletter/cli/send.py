@@ -8,7 +8,7 @@ import click
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.people import People
-from newsletter.app.sending import Sending, Standing
+from newsletter.app.sending import Sending
 from newsletter.cli.output import (
     confirm,
     instant,
@@ -25,6 +25,7 @@ from newsletter.cli.output import (
 )
 from newsletter.delivery.outcome import Status
 from newsletter.errors import Doubt, IssueHasProblems
+from newsletter.usecases.report import Standing
 
 if TYPE_CHECKING:
     from newsletter.delivery.plan import PlannedIssue
@@ -100,7 +101,7 @@ def send(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
     elif not confirm(f"Send what is due of {planned.issue_id}?", yes=yes):
         say("Nothing was sent.")
         return
-    with progress("sending", total=planned.candidates) as watch:
+    with progress("sending", total=_to_come(sending.status(planned.issue_id)[0])) as watch:
         done = sending.send(planned, watch)
     say(f"{people(done)} mailed now." if done else "Nothing was due that had not been sent: nobody was mailed now.")
     standing = sending.status(planned.issue_id)
@@ -142,16 +143,21 @@ def _show_status(statuses: list[Standing], *, as_json: bool) -> None:
 
 def _stands(status: Standing) -> str:
     if status.tally:
-        to_come = sum(status.tally.by_status.get(state, 0) for state in (Status.PLANNED, Status.CLAIMED))
-        return "under way" if to_come else "done"
+        return "under way" if _to_come(status) else "done"
     return f"approved, revision {status.approved_revision}" if status.approved_revision else "draft"
+
+
+def _to_come(status: Standing) -> int:
+    """How many people are still to be mailed, now or at their time."""
+    count = status.tally.by_status if status.tally else {}
+    return count.get(Status.PLANNED, 0) + count.get(Status.CLAIMED, 0)
 
 
 def _numbers(status: Standing) -> tuple[str, str, str, str]:
     if not status.tally:
         return "", "", "", ""
     count = status.tally.by_status
-    to_come = count.get(Status.PLANNED, 0) + count.get(Status.CLAIMED, 0)
+    to_come = _to_come(status)
     return (
         f"{status.tally.candidates:,}",
         f"{count.get(Status.ACCEPTED, 0):,}",

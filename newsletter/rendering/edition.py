@@ -67,6 +67,11 @@ class Edition:
     needs: Mapping[str, str]  # field shown without a fallback → path:line
     variants: tuple[Variant, ...]
 
+    @property
+    def constants(self) -> dict[str, str]:
+        """The fields that are the same for all readers."""
+        return {"archive_url": self.archive_url, "newsletter_name": self.identity.newsletter}
+
     def to_bytes(self) -> bytes:
         """The bytes that are hashed, approved and kept: sorted, one line of the letter a line."""
         data = asdict(self)

@@ -40,7 +40,12 @@ EncoderAt = Callable[[re.Match[str], Expression], str]
 
 
 class Misplaced(ValueError):
-    """A hole stands where no value could be put safely."""
+    """A hole stands where no value could be put safely; `source` is its expression."""
+
+    def __init__(self, source: str, where: str) -> None:
+        """Say *where* the expression *source* stands."""
+        super().__init__(f"{{{{ {source} }}}} {where}")
+        self.source = source
 
 
 @dataclass(slots=True)
@@ -50,6 +55,7 @@ class Marker:
     custom_fields: Sequence[str] = ()
     expressions: list[Expression] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    places: dict[str, Span] = field(default_factory=dict)  # expression → where it stands first
     uses: dict[str, Span] = field(default_factory=dict)  # field needed without a fallback → where first
 
     def mark(self, text: str, at: Span) -> str:
@@ -98,6 +104,7 @@ class Marker:
             self.uses.setdefault(name, at)
         if expression not in self.expressions:
             self.expressions.append(expression)
+            self.places[expression.source] = at
         return f"zqH{self.expressions.index(expression):04d}Hqz"
 
 
@@ -125,7 +132,7 @@ def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: E
     if markup["closed"]:
         if markup[0].lower().startswith("<title"):
             return "html"
-        raise Misplaced(f"{{{{ {expression.source} }}}} stands in a comment or a style")
+        raise Misplaced(expression.source, "stands in a comment or a style")
     for attribute in _ATTRIBUTE.finditer(markup[0]):
         start = markup.start() + attribute.start(2) + 1
         if start <= mark.start() < markup.start() + attribute.end(2):
@@ -135,8 +142,8 @@ def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: E
                 return "url"
             if expression.source in (*LINK_FIELDS, *CONSTANT_FIELDS):
                 return "href"
-            raise Misplaced(f"an address cannot begin with {{{{ {expression.source} }}}}; put https://… before it")
-    raise Misplaced(f"{{{{ {expression.source} }}}} stands inside a tag, outside its attributes")
+            raise Misplaced(expression.source, "begins an address; put https://… before it")
+    raise Misplaced(expression.source, "stands inside a tag, outside its attributes")
 
 
 def cut_text(text: str, expressions: Sequence[Expression], constants: Mapping[str, str]) -> Pieces:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from newsletter.pieces import DATE, MESSAGE_ID, SUBJECT, TO, Pieces, Slot, address_header, quoted_printable
-from newsletter.rendering.compile import constants
 from newsletter.rendering.edition import Edition, Variant
 from newsletter.rendering.expressions import Expression, read_expression
 from newsletter.rendering.holes import cut_html, cut_text
@@ -40,7 +39,7 @@ class Cut:
 def cut_edition(edition: Edition) -> Cut:
     """*edition* cut into literal pieces and slots."""
     expressions = tuple(read_expression(source) for source in edition.holes)
-    fixed = constants(edition)
+    fixed = edition.constants
     headers = tuple(_headers(edition))
     boundary = f"=_{edition.hash.rpartition(':')[2][:32]}"  # "=_" cannot stand in quoted-printable
     parts = []

@@ -37,7 +37,7 @@ class SqlChronicle:
             return Tally(
                 candidates=candidates,
                 by_status=dict(by_status),
-                excluded={why: count for why, count in connection.execute(excluded.group_by(exclusions.c.reason))},
+                excluded=dict(connection.execute(excluded.group_by(exclusions.c.reason)).all()),
                 reasons=reasons,
                 next_due_at=connection.execute(to_come).scalar(),
                 last_outcome_at=last_outcome_at,

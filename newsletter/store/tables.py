@@ -247,15 +247,22 @@ moves = Table(
 )
 
 APPEND_ONLY = {
-    "sqlite": (
-        "CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION consent_events_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'consent_events is append-only'; END $$",
-        "CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events "
-        "FOR EACH ROW EXECUTE FUNCTION consent_events_append_only()",
-    ),
+    "sqlite": [
+        """
+        CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
+        BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END
+        """
+    ],
+    "postgresql": [
+        """
+        CREATE FUNCTION consent_events_append_only() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'consent_events is append-only'; END $$
+        """,
+        """
+        CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
+        FOR EACH ROW EXECUTE FUNCTION consent_events_append_only()
+        """,
+    ],
 }
 
 for _dialect, _statements in APPEND_ONLY.items():
