@@ -66,13 +66,13 @@ def _headers(edition: Edition) -> Iterator[tuple[str, Pieces]]:
         yield "Reply-To", Pieces((address_header("", who.reply_to).encode(),))
     phrase = address_header(who.newsletter, who.list_id).encode()  # `Name <label.domain>`, RFC 2919 §2
     yield "List-Id", Pieces((phrase if who.newsletter else b"<" + phrase + b">",))
-    mailto = f"<mailto:{who.leave_mailto}?subject=leave>".encode() if who.leave_mailto else b""
-    if who.leave_mode == "own":
-        link: tuple[bytes | Slot, ...] = (b"<", Slot(value="unsubscribe_url", encoder="raw"), b">")
-        yield "List-Unsubscribe", Pieces((*link, b",\r\n " + mailto) if mailto else link)
-        yield "List-Unsubscribe-Post", Pieces((b"List-Unsubscribe=One-Click",))
-    elif who.leave_mode == "mailto":
-        yield "List-Unsubscribe", Pieces((mailto,))
+    link: tuple[bytes | Slot, ...] = (b"<", Slot(value="unsubscribe_url", encoder="raw"), b">")
+    if who.leave_mode == "mailto":
+        yield "List-Unsubscribe", Pieces(link)
+        return
+    beside = f",\r\n <mailto:{who.leave_mailto}?subject=leave>".encode() if who.leave_mailto else b""
+    yield "List-Unsubscribe", Pieces((*link, beside))
+    yield "List-Unsubscribe-Post", Pieces((b"List-Unsubscribe=One-Click",))  # RFC 8058 §3.1
 
 
 def _mime(headers: tuple[tuple[str, Pieces], ...], boundary: str, html: Pieces, text: Pieces) -> Pieces:
