@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -45,11 +45,18 @@ class _Draft:
 
 
 def compile_issue(
-    issue: Issue, *, theme: Theme, setting: Setting, audience: Condition, rules: Mapping[str, Mapping[str, Any]]
+    issue: Issue,
+    *,
+    theme: Theme,
+    setting: Setting,
+    audience: Condition,
+    rules: Mapping[str, Mapping[str, Any]],
+    finish: Callable[[str], str] = inline_css,
 ) -> tuple[Edition | None, list[Problem]]:
     """The edition of *issue*, or None, and every problem found on the way.
 
-    *rules* has the rule of every segment by its `segment:NAME`.
+    *rules* has the rule of every segment by its `segment:NAME`. *finish* is the last pass over a page; another
+    one shows the page as it was before, to compare.
     """
     refuse_traps(theme.name, theme.base_css, theme.client_css)
     marker = Marker(custom_fields=setting.custom_fields)
@@ -75,7 +82,8 @@ def compile_issue(
     if problems:
         return None, problems
     variants = [
-        _variant(draft, dict(zip(names, truth, strict=True))) for truth in product((False, True), repeat=len(names))
+        _variant(draft, dict(zip(names, truth, strict=True)), finish)
+        for truth in product((False, True), repeat=len(names))
     ]
     edition = Edition(
         issue_id=issue.id,
@@ -129,13 +137,13 @@ def _condition_names(issue: Issue, rules: Mapping[str, Mapping[str, Any]], probl
     return names
 
 
-def _variant(draft: _Draft, truth: Mapping[str, bool]) -> Variant:
+def _variant(draft: _Draft, truth: Mapping[str, bool], finish: Callable[[str], str]) -> Variant:
     seen = [
         (number, block)
         for number, block in enumerate(draft.blocks, start=1)
         if not block.condition or truth[block.condition]
     ]
-    html = inline_css(_page(draft, seen, html=True))
+    html = finish(_page(draft, seen, html=True))
     return Variant(conditions=tuple(truth.values()), html=html, text=_page(draft, seen, html=False))
 
 

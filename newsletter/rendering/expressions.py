@@ -163,6 +163,11 @@ def _try_out(expression: Expression) -> None:
             ) from err
 
 
+def _given(fields: Mapping[str, str], name: str) -> str:
+    """What a reader gave for a field, on one line; nothing but blanks is nothing."""
+    return one_line(fields.get(name, "")).strip()
+
+
 def evaluator(expressions: Iterable[Expression]) -> Callable[[Mapping[str, str]], dict[str, str]]:
     """A function from one reader's fields to the value of every expression, by its source.
 
@@ -172,13 +177,13 @@ def evaluator(expressions: Iterable[Expression]) -> Callable[[Mapping[str, str]]
     plain = [(each.source, *each.plain) for each in expressions if each.plain]
     others = [each.source for each in expressions if not each.plain]
     if not others:
-        return lambda fields: {source: fields.get(field) or fallback for source, field, fallback in plain}
+        return lambda fields: {source: _given(fields, field) or fallback for source, field, fallback in plain}
     template = _ENVIRONMENT.from_string(_SEPARATOR.join("{{ " + source + " }}" for source in others))
     names = sorted({name for each in expressions if not each.plain for name in each.fields})
 
     def evaluate(fields: Mapping[str, str]) -> dict[str, str]:
-        values = {source: fields.get(field) or fallback for source, field, fallback in plain}
-        rendered = template.render({name: one_line(fields.get(name, "")) for name in names})
+        values = {source: _given(fields, field) or fallback for source, field, fallback in plain}
+        rendered = template.render({name: _given(fields, name) for name in names})
         values.update(zip(others, rendered.split(_SEPARATOR), strict=True))
         return values
 

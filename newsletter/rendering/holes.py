@@ -25,6 +25,9 @@ from newsletter.rendering.expressions import (
 MARK = re.compile(r"zqH(\d{4})Hqz")
 _EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _URL_ATTRIBUTES = frozenset({"href", "src", "background", "cite", "action", "xlink:href"})
+_FETCHED = frozenset({"src", "background"})  # opening the letter is enough
+_HOST = re.compile(r"[a-z]+://[^/?#]*", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:[a-z]+://|mailto:)[^\s<>]*$", re.IGNORECASE)
 
 # Conditional comments hold live markup for Outlook, so only their two ends are comments.
 _MARKUP = re.compile(
@@ -138,7 +141,11 @@ def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: E
         if start <= mark.start() < markup.start() + attribute.end(2):
             if attribute[1].lower() not in _URL_ATTRIBUTES:
                 return "html"
+            if attribute[1].lower() in _FETCHED:
+                raise Misplaced(expression.source, "in the address of a picture would tell who opens it")
             if mark.start() > start:
+                if _HOST.fullmatch(mark.string, start, mark.start()):
+                    raise Misplaced(expression.source, "would decide which site a link leads to")
                 return "url"
             if expression.source in (*LINK_FIELDS, *CONSTANT_FIELDS):
                 return "href"
@@ -147,8 +154,13 @@ def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: E
 
 
 def cut_text(text: str, expressions: Sequence[Expression], constants: Mapping[str, str]) -> Pieces:
-    """Plain *text* cut at its marks."""
-    return _cut(text, expressions, constants, lambda _found, _expression: "text")
+    """Plain *text* cut at its marks; within an address values are written as in the HTML."""
+
+    def encoder(found: re.Match[str], _expression: Expression) -> str:
+        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+        return "url" if _ADDRESS.search(line) else "text"
+
+    return _cut(text, expressions, constants, encoder)
 
 
 def _cut(text: str, expressions: Sequence[Expression], constants: Mapping[str, str], encoder_at: EncoderAt) -> Pieces:

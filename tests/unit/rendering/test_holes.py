@@ -58,11 +58,32 @@ def test_a_personal_address_of_ours_may_be_a_whole_address() -> None:
         "<!-- {{ first_name }} -->",
         "<style>p { color: {{ first_name }} }</style>",
         "<script>{{ first_name }}</script>",
+        '<a href="https://{{ city }}.example.org/">x</a>',
+        '<a href="https://example.org{{ city }}">x</a>',
+        '<img src="https://example.org/{{ city }}.png">',
+        '<td background="https://example.org/{{ city }}.png">x</td>',
     ],
 )
 def test_where_no_value_is_safe_there_is_no_letter(html: str) -> None:
     with pytest.raises(Misplaced):
         cut(html)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoder"),
+    [
+        ("Dear {{ city }}", "text"),
+        ("https://example.org/{{ city }}", "url"),
+        ("the page (https://example.org/?a={{ city }}&b=1)", "url"),
+        ("write to mailto:?subject={{ city }}", "url"),
+        ("https://example.org/ {{ city }}", "text"),
+        ("{{ unsubscribe_url }}", "text"),
+    ],
+)
+def test_an_address_in_the_text_is_the_one_in_the_html(text: str, encoder: str) -> None:
+    marker = Marker(custom_fields=["city"])
+    pieces = cut_text(marker.mark(text, Span("a.md", 1)), marker.expressions, CONSTANTS)
+    assert [part.encoder for part in pieces.parts if isinstance(part, Slot)] == [encoder]
 
 
 def test_what_is_the_same_for_all_is_put_in_at_once_and_escaped() -> None:
