@@ -174,7 +174,7 @@ def address_header(name: str, address: str) -> str:
 
 @lru_cache(maxsize=4096)  # names come again, addresses do not
 def _phrase(name: str) -> str:
-    name = one_line(name)
+    name = one_line(name).strip()
     if name.isascii() and "=?" not in name and len(name) <= _WORD_BYTES:
         if not name or (_ATOM_TEXT.fullmatch(name) and "  " not in name):
             return name

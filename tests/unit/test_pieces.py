@@ -120,7 +120,7 @@ def test_a_name_and_an_address_come_back_apart(name: str) -> None:
     # Not EmailMessage: up to Python 3.12 it reads a space between two encoded-words of a display name.
     phrase, address = parseaddr(encoded.replace("\r\n", ""))
     assert address == "zoe@example.org"
-    assert str(make_header(decode_header(phrase))) == one_line(name)
+    assert str(make_header(decode_header(phrase))) == one_line(name).strip()
 
 
 def test_what_is_printable_is_safe_on_one_line() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-
 from sqlalchemy import update
 
 from newsletter.audience.consent import Evidence
@@ -195,10 +195,8 @@ class Week(RuleBasedStateMachine):
     @rule(data=st.data())
     def finish(self, data):
         claim = self.claims.pop(data.draw(st.integers(0, len(self.claims) - 1)))
-        try:
+        with contextlib.suppress(LeaseLost):
             self.store.ledger.finish(claim, now=self.now)
-        except LeaseLost:
-            pass
 
     @rule(worker=st.sampled_from(["elsewhere:1:a", "elsewhere:3:c"]))
     def take_over(self, worker):

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, literal, select, text
 
 from newsletter.errors import SettingsError, StoreError
 from newsletter.store import db as module
@@ -213,11 +213,15 @@ def test_a_server_without_that_database(postgres_url):
 def test_a_server_that_went_away(postgres, postgres_url):
     database = connect(postgres_url)
     upgrade(database)
-    with pytest.raises(StoreError, match=r"connection to the database broke|is stopping") as caught:  # noqa: SIM117
+
+    def work():
         with database.writing() as connection:
             connection.execute(text("SELECT 1"))
             postgres.crash()
             connection.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreError, match="connection to the database broke") as caught:
+        work()
     assert "again" in caught.value.hint
     check_version(database)  # the next one finds the server that is back
     database.close()
@@ -232,16 +236,16 @@ def test_both_spellings_of_the_postgresql_url(postgres_url):
 
 
 def test_no_error_holds_an_address(store):
-    row = dict(
-        id=1, address="ana@example.org", address_key="ana@example.org", address_hash=b"h", name="", first_name="",
-        state="active", zone_source="default", language="", tags="", attributes="{}", leave_token="t", joined_at=NOW,
-    )  # fmt: skip
-    with pytest.raises(StoreError) as caught, store.db.writing() as connection:
-        connection.execute(subscribers.insert(), row)
-        connection.execute(subscribers.insert(), row | {"id": 2, "leave_token": "u"})
-    told = "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caught.value.hint
-    assert "ana@" not in told.replace('ana@example.org", address_key', "")
-    assert "refused" in caught.value.message
+    store.enter(entry("ana"))
+
+    def enter_twice():
+        with store.db.writing() as connection:
+            twin = select(*[literal(2) if column.name == "id" else column for column in subscribers.columns])
+            connection.execute(subscribers.insert().from_select(subscribers.columns.keys(), twin))
+
+    with pytest.raises(StoreError, match="the database refused") as caught:
+        enter_twice()
+    assert "ana@" not in "".join(traceback.format_exception(caught.value)) + repr(caught.value) + caught.value.hint
 
 
 def test_a_naive_instant_is_a_mistake(store):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -195,4 +195,4 @@ def test_the_file_is_for_this_user_alone(store):
         pytest.skip("only SQLite has a file of ours")
     store.crowd(1)
     for suffix in ("", "-wal", "-shm"):
-        assert stat.S_IMODE(os.stat(f"{store.db.path}{suffix}").st_mode) == 0o600
+        assert stat.S_IMODE(Path(f"{store.db.path}{suffix}").stat().st_mode) == 0o600

@@ -8,13 +8,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
-from newsletter.audience.predicate import EVERYONE, All, Is
+from newsletter.audience.predicate import All, Is
 from newsletter.audience.subscriber import State
 from newsletter.errors import NotFound, StoreError
-from newsletter.store.tables import batches, deliveries, exclusions, issues
-from tests.contract.store.conftest import NOW, SOON, entry, evidence, plan
+from newsletter.store import planner
+from newsletter.store.tables import batches, deliveries, exclusions, issues, subscribers
+from tests.contract.store.conftest import NOW, SOON, entry, plan
 
 BERLIN, TOKYO, APIA = "Europe/Berlin", "Asia/Tokyo", "Pacific/Apia"
 TEA = Is("tags", ("tea",))
@@ -129,17 +130,12 @@ def test_zones_of_the_list(store):
 
 def test_a_plan_that_does_not_add_up_is_not_written(store, monkeypatch):
     mixed(store)
-    import newsletter.store.planner as module
-
-    honest = module._write_deliveries
+    honest = planner._write_deliveries
 
     def careless(connection, wanted_plan, wanted, **rest):
-        honest(connection, wanted_plan, wanted & TAGLESS, **rest)
+        honest(connection, wanted_plan, wanted & (subscribers.c.tags == ""), **rest)
 
-    from newsletter.store.tables import subscribers
-
-    TAGLESS = subscribers.c.tags == ""
-    monkeypatch.setattr(module, "_write_deliveries", careless)
+    monkeypatch.setattr(planner, "_write_deliveries", careless)
     with pytest.raises(StoreError, match="does not add up: 7 candidates, 3 planned, 2 excluded"):
         store.plan()
     assert store.planner.issues() == []
