@@ -8,7 +8,6 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from importlib import import_module
 from statistics import median
 from tempfile import TemporaryFile
@@ -34,8 +33,8 @@ def main() -> int:
 
 
 def _rows(name: str, *, full: bool) -> Iterator[Row]:
-    rows: Callable[[], Iterator[Row]] = import_module(f"benchmarks.{name}").rows
-    return partial(rows, full=full)() if name == "engine" else rows()
+    rows: Callable[..., Iterator[Row]] = import_module(f"benchmarks.{name}").rows
+    return rows(full=full) if name == "engine" else rows()
 
 
 def _confirmed_s() -> float:

@@ -21,7 +21,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.letters import ROOT, compiled
-from benchmarks.measure import PAIRS, Row, Target, compare, ratio_of
+from benchmarks.measure import PAIRS, Row, Target, Verdict, compare, judge
 from benchmarks.people import ZONES, entries
 from benchmarks.sender import WINDOW
 from newsletter.audience.consent import Evidence
@@ -42,6 +42,7 @@ BATCHES = (1000, 50)
 SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
 LARGE_PAIRS = 3
 SENDER_MB, GROWTH_MB = 70, 8
+_LINEAR = Target(least=0.85, most=1.15, per_cent=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,9 @@ def _sizes(one: List, other: List, *, batch_size: int, pairs: int) -> Iterator[R
         what=f"{words}: messages a second",
         ours=_rates(seconds),
         ceiling=f"{one.people:,} people: {_rates(firsts)}",
-        **ratio_of((second.rate / first.rate for first, second in sent), Target(least=0.85, most=1.15, per_cent=True)),
+        verdict=judge(
+            (second.rate / first.rate for first, second in sent), Target(least=0.85, most=1.15, per_cent=True)
+        ),
     )
     small, large = (median(each.mb for each in group) for group in (firsts, seconds))
     growth = [second.mb - first.mb for first, second in sent]
@@ -93,10 +96,12 @@ def _sizes(one: List, other: List, *, batch_size: int, pairs: int) -> Iterator[R
         what=f"{words}: memory of the sender",
         ours=f"{large:.0f} MB",
         ceiling=f"{one.people:,} people: {small:.0f} MB",
-        result=f"+{median(growth):.1f} MB",
-        spread=f"{min(growth):+.1f} – {max(growth):+.1f} MB",
-        target=f"≤ +{GROWTH_MB} MB, ≤ {SENDER_MB} MB",
-        met=median(growth) <= GROWTH_MB and large <= SENDER_MB,
+        verdict=Verdict(
+            result=f"{median(growth):+.1f} MB",
+            spread=f"{min(growth):+.1f} to {max(growth):+.1f} MB",
+            target=f"≤ +{GROWTH_MB} MB, ≤ {SENDER_MB} MB in all",
+            met=median(growth) <= GROWTH_MB and large <= SENDER_MB,
+        ),
     )
 
 

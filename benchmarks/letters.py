@@ -14,6 +14,7 @@ from newsletter.content.parse import Defaults, parse
 from newsletter.rendering import compile as compiling
 from newsletter.rendering.compile import Setting, compile_issue
 from newsletter.rendering.edition import Condition, Edition, Identity
+from newsletter.rendering.inline import inline_css
 from newsletter.rendering.theme import read_theme
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,7 +39,7 @@ Dear {{ first_name | default("friend") }},
 you told us that you live in {{ city | default("a town of your own") }}, and we write to {{ name | default("you") }}.
 :::
 
-::: keep-going {for="segment:workplace" url="https://example.org/talks/one" date="2026-12-03 17:00 Europe/Berlin" label="Come"}
+::: keep-going {for="segment:workplace" url="https://example.org/talk" date="2026-12-03 17:00 Europe/Berlin" label="Go"}
 ### A talk for people who work together
 An hour, {{ first_name | default("friend") }}, on what was promised and what was kept.
 :::
@@ -116,7 +117,6 @@ def compiled(kilobytes: int, *, arbitrary: bool = False) -> Sample:
         pages.append(page)
         return inline_css(page)
 
-    inline_css = compiling.inline_css
     with patch.object(compiling, "inline_css", inline):
         edition, more = compile_issue(
             issue,

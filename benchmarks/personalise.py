@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, Template
+from jinja2 import Environment
 
 from benchmarks.letters import Sample, compiled
 from benchmarks.measure import Row, Target, compare, each
@@ -14,6 +15,9 @@ from newsletter.rendering.expressions import evaluator
 from newsletter.rendering.holes import MARK
 from newsletter.rendering.inline import inline_css
 from newsletter.rendering.message import cut_edition
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 Fields = Mapping[str, str]
 Render = Callable[[Fields], tuple[bytes | str, bytes | str]]

@@ -1,6 +1,7 @@
-"""A sender in a process of its own: `python -m benchmarks.sender DATABASE ISSUE BATCH_SIZE NOW`; says how it went as JSON.
+"""A sender in a process of its own: `python -m benchmarks.sender DATABASE ISSUE BATCH_SIZE NOW`.
 
-Everything is the program's own but the provider, which builds each message and throws it away.
+It says as JSON how it went. Everything is the program's own but the provider, which builds each message
+and throws it away.
 """
 
 from __future__ import annotations
