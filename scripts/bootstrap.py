@@ -89,7 +89,7 @@ def set_up(*locks: Path) -> None:
 
 def wait_for(guard: TextIO) -> None:
     """Comes back once no other start is setting up; what that one installed is then no longer missing."""
-    os.set_inheritable(guard.fileno(), True)  # where we are killed, the pip we leave behind still holds it
+    os.set_inheritable(guard.fileno(), True)  # noqa: FBT003  where we are killed, the pip we leave behind still holds it
     try:
         fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.app import Newsletter
+from newsletter.app.letters import Letters
+from newsletter.app.newsletter import Newsletter
 from newsletter.cli.output import issue_argument, json_option, print_json, print_problems, say, with_newsletter
 from newsletter.errors import IssueHasProblems
 
 if TYPE_CHECKING:
+    from newsletter.audience.subscriber import Subscriber
     from newsletter.content.issue import Problem
 
 
@@ -25,7 +28,7 @@ def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
     Example: newsletter new "The quiet half of the room" --date 2026-11-30
     """
     try:
-        path = newsletter.new(title, day.date() if day else _next_monday(newsletter.clock().date()))
+        path = Letters(newsletter).new(title, day.date() if day else _next_monday(newsletter.clock().date()))
     except ValueError as err:
         raise click.UsageError(str(err)) from err
     click.echo(newsletter.workspace.relative(path))
@@ -48,7 +51,8 @@ def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> Non
     names = issues or tuple(newsletter.workspace.letter_ids())
     if not names:
         say('There are no letters yet. Begin one: newsletter new "A title"')
-    built = [newsletter.check(name) for name in names]
+    letters = Letters(newsletter)
+    built = [letters.check(name) for name in names]
     problems = [problem for each in built for problem in each.problems]
     if as_json:
         print_json([_as_data(problem) for problem in problems])
@@ -89,8 +93,15 @@ def render(newsletter: Newsletter, issue: str, form: str, address: str | None) -
 
     Example: newsletter render 2026-11-23-renew-your-goals > letter.html
     """
-    html, text, message = newsletter.message_for(issue, address)
-    click.get_binary_stream("stdout").write({"html": html, "text": text, "eml": message}[form])
+    person = _person(newsletter, address) if address else None
+    html, text, message = Letters(newsletter).message_for(issue, person)
+    sys.stdout.buffer.write({"html": html, "text": text, "eml": message}[form])
+
+
+def _person(newsletter: Newsletter, address: str) -> Subscriber:
+    from newsletter.app.people import People  # rendering for nobody in particular needs no database
+
+    return People(newsletter).find(address)
 
 
 @click.command()
@@ -102,10 +113,12 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
 
     Writes the approval and the compiled edition beside the letter; commit both with it.
     """
-    built = newsletter.check(issue)
+    letters = Letters(newsletter)
+    built = letters.check(issue)
     if built.problems and not as_json:
         print_problems(built.problems)
-    approval, fresh = newsletter.approve(issue)
+    approval, fresh = letters.approve(issue)
+    frozen = _planned_revision(newsletter, approval.issue_id)
     if as_json:
         print_json(
             {"issue": approval.issue_id, "revision": approval.revision, "edition": approval.edition, "new": fresh}
@@ -114,7 +127,19 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
     click.echo(f"{approval.issue_id} revision {approval.revision} {approval.edition}")
     if fresh:
         say(
-            f"Approved by {approval.approved_by}. Commit issues/{approval.issue_id}.approval.toml and .edition/ with the letter."
+            f"Approved by {approval.approved_by}. "
+            f"Commit issues/{approval.issue_id}.approval.toml and .edition/ with the letter."
         )
     else:
         say("It was approved already, exactly as it is.")
+    if frozen not in (None, approval.revision):
+        say(f"But revision {frozen} is planned, and that is what will be sent.")
+
+
+def _planned_revision(newsletter: Newsletter, issue_id: str) -> int | None:
+    if not newsletter.has_database():
+        return None
+    from newsletter.app.sending import Sending  # a letter that nobody is to get yet needs no database
+
+    planned = Sending(newsletter).planned(issue_id)
+    return planned.revision if planned else None

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.app import Newsletter, Status
+from newsletter.app.newsletter import Newsletter
+from newsletter.app.people import People
+from newsletter.app.sending import Sending
 from newsletter.cli.output import (
     confirm,
     instant,
@@ -21,7 +23,9 @@ from newsletter.cli.output import (
     with_newsletter,
     yes_option,
 )
+from newsletter.delivery.outcome import Status
 from newsletter.errors import Doubt, IssueHasProblems
+from newsletter.usecases.report import Standing
 
 if TYPE_CHECKING:
     from newsletter.delivery.plan import PlannedIssue
@@ -39,19 +43,20 @@ def plan(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
     Nobody is mailed yet. Who joins later waits for the next letter; who leaves before their copy is
     handed over does not get it.
     """
-    planned = newsletter.planned(issue)
+    sending = Sending(newsletter)
+    planned = sending.planned(issue)
     if planned is None:
-        planned = _plan(newsletter, issue, yes=yes)
+        planned = _plan(sending, issue, yes=yes)
         if planned is None:
             return
     else:
         say(f"It was planned on {instant(planned.planned_at)}; that plan stands.")
-    _show_status(newsletter.status(planned.issue_id), as_json=as_json)
+    _show_status(sending.status(planned.issue_id), as_json=as_json)
 
 
-def _plan(newsletter: Newsletter, issue: str, *, yes: bool) -> PlannedIssue | None:
+def _plan(sending: Sending, issue: str, *, yes: bool) -> PlannedIssue | None:
     """The plan, after showing what it means and asking; None if the answer was no."""
-    outlook = newsletter.outlook(issue)
+    outlook = sending.outlook(issue)
     _show_outlook(outlook)
     if outlook.problems:
         print_problems(outlook.problems)
@@ -59,13 +64,14 @@ def _plan(newsletter: Newsletter, issue: str, *, yes: bool) -> PlannedIssue | No
     if not confirm(f"Plan {outlook.issue_id} for {people(outlook.forecast.planned)}?", yes=yes):
         say("Nothing was planned.")
         return None
-    return newsletter.plan(issue)
+    return sending.plan(issue)
 
 
 def _show_outlook(outlook: Outlook) -> None:
     forecast = outlook.forecast
     say(
-        f"{outlook.issue_id}, revision {outlook.revision}, would go to {people(forecast.planned)} of {forecast.candidates:,}:"
+        f"{outlook.issue_id}, revision {outlook.revision}, "
+        f"would go to {people(forecast.planned)} of {forecast.candidates:,}:"
     )
     for due_at, count in sorted(forecast.due.items()):
         say(f"  {instant(due_at)}  {count:>9,}")
@@ -86,28 +92,30 @@ def send(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
     Plans it first if that was not done. Run it as often as you like, and again after any interruption:
     nobody gets a letter twice. Example: newsletter send 2026-11-23-renew-your-goals
     """
-    planned = newsletter.planned(issue)
+    sending = Sending(newsletter)
+    planned = sending.planned(issue)
     if planned is None:
-        planned = _plan(newsletter, issue, yes=yes)
+        planned = _plan(sending, issue, yes=yes)
         if planned is None:
             return
     elif not confirm(f"Send what is due of {planned.issue_id}?", yes=yes):
         say("Nothing was sent.")
         return
-    with progress("sending", total=planned.candidates) as watch:
-        done = newsletter.send(planned, watch)
-    say(f"{people(done)} mailed now." if done else "Nothing was due that had not been sent: nobody was mailed now.")
-    status = newsletter.status(planned.issue_id)
-    _show_status(status, as_json=as_json)
-    _doubt(status[0])
+    with progress("sending", total=_to_come(sending.status(planned.issue_id)[0])) as watch:
+        done = sending.send(planned, watch)
+    provider = newsletter.settings.provider
+    say(f"Handed to the {provider} now: {people(done)}." if done else "Nothing was due that had not been handed over.")
+    standing = sending.status(planned.issue_id)
+    _show_status(standing, as_json=as_json)
+    _doubt(standing[0])
 
 
-def _doubt(status: Status) -> None:
-    unknown = status.tally.by_status.get("unknown", 0) if status.tally else 0  # type: ignore[call-overload]
+def _doubt(standing: Standing) -> None:
+    unknown = standing.tally.by_status.get(Status.UNKNOWN, 0) if standing.tally else 0
     if unknown:
         raise Doubt(
             f"{people(unknown)} may have been mailed or not",
-            at=status.issue_id,
+            at=standing.issue_id,
             hint="they are not mailed again by themselves",
         )
 
@@ -118,51 +126,62 @@ def _doubt(status: Status) -> None:
 @with_newsletter
 def status(newsletter: Newsletter, issue: str | None, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Show where letters stand, in numbers."""
-    _show_status(newsletter.status(issue), as_json=as_json)
+    _show_status(Sending(newsletter).status(issue), as_json=as_json)
 
 
-def _show_status(statuses: list[Status], *, as_json: bool) -> None:
+def _show_status(statuses: list[Standing], *, as_json: bool) -> None:
     if as_json:
         print_json([_status_data(each) for each in statuses])
     elif len(statuses) == 1 and statuses[0].tally:
         _show_tally(statuses[0])
     else:
         print_table(
-            ("letter", "stands", "people", "mailed", "to come", "held"),
+            ("letter", "stands", "people", "handed over", "to come", "held"),
             [(each.issue_id, _stands(each), *_numbers(each)) for each in statuses],
             right=(2, 3, 4, 5),
         )
 
 
-def _stands(status: Status) -> str:
+def _stands(status: Standing) -> str:
     if status.tally:
-        to_come = sum(status.tally.by_status.get(state, 0) for state in ("planned", "claimed"))  # type: ignore[call-overload]
-        return "under way" if to_come else "done"
+        held = status.tally.by_status.get(Status.HELD)
+        return "under way" if _to_come(status) else "some held" if held else "done"
     return f"approved, revision {status.approved_revision}" if status.approved_revision else "draft"
 
 
-def _numbers(status: Status) -> tuple[str, str, str, str]:
+def _to_come(status: Standing) -> int:
+    """How many people are still to be mailed, now or at their time."""
+    count = status.tally.by_status if status.tally else {}
+    return count.get(Status.PLANNED, 0) + count.get(Status.CLAIMED, 0)
+
+
+def _numbers(status: Standing) -> tuple[str, str, str, str]:
     if not status.tally:
         return "", "", "", ""
-    count = {state.value: number for state, number in status.tally.by_status.items()}
-    to_come = count.get("planned", 0) + count.get("claimed", 0)
-    return f"{status.tally.candidates:,}", f"{count.get('accepted', 0):,}", f"{to_come:,}", f"{count.get('held', 0):,}"
+    count = status.tally.by_status
+    to_come = _to_come(status)
+    return (
+        f"{status.tally.candidates:,}",
+        f"{count.get(Status.ACCEPTED, 0):,}",
+        f"{to_come:,}",
+        f"{count.get(Status.HELD, 0):,}",
+    )
 
 
 _MEANINGS = {
     "planned": "waiting for their time",
     "claimed": "in a sender's hands",
-    "accepted": "mailed",
+    "accepted": "handed over",
     "refused": "refused by the provider",
     "deferred": "the provider wants it later",
-    "unknown": "in doubt: mailed or not",
+    "unknown": "in doubt: handed over or not",
     "held": "held: their time passed",
     "cancelled": "called off",
     "suppressed": "left after the plan",
 }
 
 
-def _show_tally(status: Status) -> None:
+def _show_tally(status: Standing) -> None:
     tally, planned = status.tally, status.planned
     if tally is None or planned is None:
         return
@@ -174,7 +193,7 @@ def _show_tally(status: Status) -> None:
         say(f"Next: {instant(tally.next_due_at)}.")
 
 
-def _status_data(status: Status) -> dict[str, object]:
+def _status_data(status: Standing) -> dict[str, object]:
     tally, planned = status.tally, status.planned
     data: dict[str, object] = {"issue": status.issue_id, "approved_revision": status.approved_revision}
     if tally and planned:
@@ -205,7 +224,8 @@ def explain(newsletter: Newsletter, address: str, issue: str | None, as_json: bo
 
     Example: newsletter explain zoe@example.org 2026-11-23-renew-your-goals
     """
-    person, stories = newsletter.explain(address, issue)
+    person = People(newsletter).find(address)
+    stories = Sending(newsletter).explain(person, issue)
     if as_json:
         print_json(
             {
@@ -233,7 +253,8 @@ def explain(newsletter: Newsletter, address: str, issue: str | None, as_json: bo
     for story in stories:
         stands = story.status.value if story.status else "not planned"
         click.echo(
-            f"\n{story.issue_id}, revision {story.revision}: {click.style(stands, bold=True)}{' (' + story.reason + ')' if story.reason else ''}"
+            f"\n{story.issue_id}, revision {story.revision}: {click.style(stands, bold=True)}"
+            f"{f' ({story.reason})' if story.reason else ''}"
         )
         for step in story.steps:
             click.echo(f"  {instant(step.at)}  {step.what}")

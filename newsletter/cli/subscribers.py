@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.app import Newsletter
+from newsletter.app.newsletter import Newsletter
+from newsletter.app.people import People
+from newsletter.audience.importing import Noted, Rejected, read_list
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, progress, say, with_newsletter
 from newsletter.errors import ImportHasProblems, NewsletterError
+from newsletter.sources.files import lines_of
 
 if TYPE_CHECKING:
     from newsletter.audience.subscriber import Subscriber
@@ -42,14 +47,14 @@ def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) ->
     column is a field of your own. Whoever left is never brought back. Running it again changes nothing.
     Example: newsletter subscribers import list.csv --evidence "sign-up sheet, spring fair 2026"
     """
-    from newsletter.audience.consent import Evidence
-    from newsletter.audience.importing import read_list
-    from newsletter.sources.files import lines_of
-
-    proof = Evidence(at=newsletter.clock(), how="import", source=evidence)
-    with progress("importing") as watch:
-        report = newsletter.import_people(read_list(lines_of(file)), proof, watch)
-    _show_import(report, as_json=as_json)
+    notes: list[Noted] = []
+    rows = read_list(lines_of(file), note=notes.append)
+    try:
+        with progress("importing") as watch:
+            report = People(newsletter).enter(rows, how="import", source=evidence, watch=watch)
+    except ImportHasProblems as err:
+        raise ImportHasProblems(err.message, at=f"{file}, {err.at}", hint=err.hint) from err
+    _show_import(report, notes, as_json=as_json)
     if (
         not any((report.counts.added, report.counts.refreshed, report.counts.unchanged, report.counts.kept_away))
         and report.rejected
@@ -60,7 +65,7 @@ def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) ->
 _SHOWN = 10
 
 
-def _show_import(report: ImportReport, *, as_json: bool) -> None:
+def _show_import(report: ImportReport, notes: list[Noted], *, as_json: bool) -> None:
     counts = report.counts
     if as_json:
         print_json(
@@ -70,7 +75,8 @@ def _show_import(report: ImportReport, *, as_json: bool) -> None:
                 "unchanged": counts.unchanged,
                 "departed": counts.departed,
                 "kept_away": counts.kept_away,
-                "rejected": [{"row": each.row, "line": each.line, "reason": each.reason} for each in report.rejected],
+                "rejected": [asdict(each) for each in report.rejected],
+                "notes": [asdict(each) for each in notes],
             }
         )
         return
@@ -83,10 +89,11 @@ def _show_import(report: ImportReport, *, as_json: bool) -> None:
         ("not usable", len(report.rejected)),
     ]
     print_table(("people", "rows"), [(name, f"{number:,}") for name, number in rows if number], right=(1,))
-    for each in report.rejected[:_SHOWN]:
-        say(f"  line {each.line}: {each.reason}")
-    if len(report.rejected) > _SHOWN:
-        say(f"  … and {len(report.rejected) - _SHOWN:,} more; --json lists them all")
+    remarks = [("not taken", each) for each in report.rejected] + [("note", each) for each in notes]
+    for word, each in remarks[:_SHOWN]:
+        say(f"  line {each.line}, {word}: {each.reason}")
+    if len(remarks) > _SHOWN:
+        say(f"  … and {len(remarks) - _SHOWN:,} more; --json lists them all")
 
 
 @subscribers.command()
@@ -96,10 +103,11 @@ def export(newsletter: Newsletter) -> None:
 
     The list is personal data: keep it out of Git, mails and chats.
     """
+    everyone = People(newsletter).everyone
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    own = sorted(newsletter.settings.fields)
+    own = sorted({*newsletter.settings.fields, *(name for person in everyone() for name in person.attributes)})
     writer.writerow((*COLUMNS, *own))
-    for person in newsletter.everyone():
+    for person in everyone():
         writer.writerow(
             (
                 person.address,
@@ -126,15 +134,12 @@ def add(newsletter: Newsletter, address: str, name: str, first_name: str, timezo
 
     Example: newsletter subscribers add zoe@example.org --name "Zoë Example" --evidence "asked by mail, 2026-11-20"
     """
-    from newsletter.audience.consent import Evidence
-    from newsletter.audience.importing import Rejected, read_list
-
-    rows = list(read_list(_as_csv(address, name, first_name, timezone)))
-    for row in rows:
-        if isinstance(row, Rejected):
-            raise NewsletterError(row.reason)
-    proof = Evidence(at=newsletter.clock(), how="add", source=evidence)
-    counts = newsletter.import_people(iter(rows), proof, lambda _more: None).counts
+    remarks: list[Noted | Rejected] = []
+    rows = list(read_list(_as_csv(address, name, first_name, timezone), note=remarks.append))
+    remarks += [row for row in rows if isinstance(row, Rejected)]
+    if remarks:
+        raise NewsletterError(remarks[0].reason, hint="nobody was added")
+    counts = People(newsletter).enter(iter(rows), how="add", source=evidence, watch=lambda _more: None).counts
     if counts.kept_away:
         raise NewsletterError(
             "this person left and is not brought back by hand", hint="they can ask again themselves, and confirm"
@@ -147,8 +152,6 @@ def add(newsletter: Newsletter, address: str, name: str, first_name: str, timezo
 
 
 def _as_csv(address: str, name: str, first_name: str, timezone: str) -> list[str]:
-    import io
-
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(("email", "name", "first_name", "timezone"))
@@ -162,8 +165,9 @@ def _as_csv(address: str, name: str, first_name: str, timezone: str) -> list[str
 @with_newsletter
 def show(newsletter: Newsletter, address: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Show what is known of one person, and the evidence of their consent."""
-    person = newsletter.person(address)
-    history = newsletter.consent_of(person)
+    everyone = People(newsletter)
+    person = everyone.find(address)
+    history = everyone.consent_of(person)
     data = _known(person)
     if as_json:
         print_json(
@@ -210,7 +214,7 @@ def _plain(value: object) -> str:
 @with_newsletter
 def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Count the people on the list by where their consent stands."""
-    counts = newsletter.count_people()
+    counts = People(newsletter).count()
     if as_json:
         print_json({state.value: number for state, number in counts.items()})
         return

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from newsletter.app import Newsletter, found
+from newsletter.app.founding import found, upgrade_database
+from newsletter.app.newsletter import Newsletter
 from newsletter.cli.output import json_option, print_json, root_of, say, with_newsletter
 from newsletter.errors import NewsletterError
 
@@ -26,7 +27,9 @@ def init(folder: Path) -> None:
         say("Everything was there already; nothing was changed.")
         return
     say(
-        f"\nNext: put your name and address into {folder / 'newsletter.toml'}, then, from that folder:\n  newsletter db upgrade\n  newsletter check"
+        f"\nNext: put your name and address into {folder / 'newsletter.toml'}, then, from that folder:\n"
+        "  newsletter db upgrade\n"
+        "  newsletter check"
     )
 
 
@@ -35,7 +38,7 @@ def init(folder: Path) -> None:
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Look whether everything needed is in place."""
-    from newsletter.diagnosis import examine
+    from newsletter.app.diagnosis import examine
 
     findings = examine(root_of(ctx))
     if as_json:
@@ -60,5 +63,5 @@ def db() -> None:
 @with_newsletter
 def upgrade(newsletter: Newsletter) -> None:
     """Make the database, or bring it to this program's version; its contents stay."""
-    newsletter.upgrade()
+    upgrade_database(newsletter)
     say("The database is of this program's version.")

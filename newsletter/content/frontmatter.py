@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, time
 from zoneinfo import ZoneInfo
 
 import yaml
@@ -89,11 +89,11 @@ def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> N
         else:
             head.values[name] = " ".join(value.value.split())
             head.lines[name] = line
-    for name in REQUIRED:
-        if not head.values.get(name) and not (name in head.lines and name not in head.values):
-            problems.append(
-                Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name])
-            )
+    problems += [
+        Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name])
+        for name in REQUIRED
+        if not head.values.get(name) and (name in head.values or name not in head.lines)
+    ]
 
 
 _MISSING: Mapping[str, str] = {
@@ -116,7 +116,7 @@ def read_send(value: str, default_at: time, at: Span, problems: list[Problem]) -
     day_text, clock, zone = found.groups()
     try:
         day = date.fromisoformat(day_text)
-        due_at = datetime.strptime(clock, "%H:%M").time() if clock else default_at
+        due_at = time.fromisoformat(clock.zfill(5)) if clock else default_at
     except ValueError:
         problems.append(
             Problem(at=at, what=f"there is no such day or time: {value!r}", hint="write e.g. send: 2026-11-23 08:00")

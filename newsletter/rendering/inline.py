@@ -22,6 +22,7 @@ import cssutils
 from premailer import Premailer
 
 cssutils.log.setLevel(logging.CRITICAL)  # it reports every mso- property
+cssutils.ser.prefs.minimizeColorHash = False  # not every mail client reads #fff
 cssutils.util._defaultFetcher = lambda _url: (None, "")  # noqa: SLF001 - its only switch; nothing is ever fetched
 
 DOCTYPE = "<!DOCTYPE html>"
@@ -57,7 +58,7 @@ def refuse_traps(name: str, base_css: str, client_css: str) -> None:
 
 def inline_css(page: str) -> str:
     """*page* with its base styles inlined; blocks marked `data-premailer="ignore"` stay byte for byte."""
-    inlined = Premailer(
+    inlined: str = Premailer(
         page,
         strip_important=False,
         allow_network=False,

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup
@@ -38,6 +39,7 @@ def _parser() -> MarkdownIt:
 
 
 _PARSER = _parser()
+_RENDERER = RendererHTML()
 
 
 def tokens_of(source: str) -> list[Token]:
@@ -59,15 +61,18 @@ class Html:
 
     def blocks(self, tokens: Sequence[Token]) -> Markup:
         """Block tokens as HTML."""
-        levels = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
+        steps = sorted({token.tag for token in tokens if token.type == "heading_open"})
+        level = self._top - 1
         for token in tokens:
+            if token.type == "heading_open":
+                level = min(self._top + steps.index(token.tag), level + 1, 6)
             if token.type in ("heading_open", "heading_close"):
-                token.tag = f"h{min(6, self._top + int(token.tag[1]) - min(levels))}"
-        return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
+                token.tag = f"h{level}"
+        return Markup(_RENDERER.render(tokens, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
 
     def inline(self, tokens: Sequence[Token]) -> Markup:
         """Inline tokens as HTML."""
-        return Markup(_PARSER.renderer.renderInline(tokens, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
+        return Markup(_RENDERER.renderInline(tokens, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
 
 
 class Text:
@@ -86,7 +91,7 @@ class Text:
             index = end + 1
         return parts
 
-    def _part(self, tokens: list[Token], width: int) -> str:
+    def _part(self, tokens: list[Token], width: int) -> str:  # noqa: PLR0911 - one way of showing for each kind
         first, inner = tokens[0], tokens[1:-1]
         match first.type:
             case "paragraph_open":

@@ -101,18 +101,21 @@ class Workspace:
         except ValueError:
             return str(path)
 
-    def write(self, name: str, content: bytes, *, replace: bool = False) -> Path:
-        """Write a file whole or not at all. Raises NewsletterError if it exists and *replace* is False."""
+    def write(self, name: str, content: bytes, *, replace: bool = False, secret: bool = False) -> Path:
+        """Write a file whole or not at all; *secret* is for its owner's eyes alone.
+
+        Raises NewsletterError if it exists and *replace* is False.
+        """
         path = self.root / name
         if path.exists() and not replace:
             raise NewsletterError("the file exists; it was left as it is", at=name)
         with _telling(name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, content)
+            _write_whole(path, content, mode=0o600 if secret else 0o644)
         return path
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def _write_whole(path: Path, content: bytes, *, mode: int) -> None:
     """Write *content* to *path* so that after a crash there is the old file or the new, never a part."""
     handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
     try:
@@ -120,7 +123,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp's 0600 would hide the file from a colleague
+        os.chmod(temporary, mode)  # noqa: PTH101
         os.replace(temporary, path)  # noqa: PTH105
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

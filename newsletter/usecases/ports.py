@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.consent import Evidence
+from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.delivery.message import Batch

@@ -53,7 +53,7 @@ def wheel(copy, tmp_path_factory):
 def test_the_wheel_holds_the_package_and_the_starter_and_no_people(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-        assert not [name for name in names if b"ada@example.org" == archive.read(name)]
+        assert not [name for name in names if archive.read(name) == b"ada@example.org"]
     assert {name.split("/")[0] for name in names} == {"newsletter", f"newsletter-{newsletter.__version__}.dist-info"}
     starter = {name.removeprefix("newsletter/starter/") for name in names if name.startswith("newsletter/starter/")}
     assert {"newsletter.toml", "subscribers/sample.csv", "subscribers/segments.toml"} <= starter

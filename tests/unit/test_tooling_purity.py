@@ -22,6 +22,11 @@ METHODS = {
     "read_bytes", "read_text", "write_bytes", "write_text", "open", "mkdir", "unlink", "iterdir", "glob", "rglob",
     "exists", "is_file", "is_dir", "stat",
 }  # fmt: skip
+# What is known and meant, with its reason.
+KNOWN = {
+    # premailer takes the size of its cache from there, once, when it is imported
+    ("newsletter/rendering/inline.py", "os.environ"),
+}
 
 
 def effects(source: str) -> list[str]:
@@ -58,7 +63,9 @@ def pure_files() -> list[Path]:
 
 @pytest.mark.parametrize("file", pure_files(), ids=lambda file: str(file.relative_to(ROOT)))
 def test_a_noun_or_verb_has_no_effects(file):
-    assert effects(file.read_text("utf-8")) == []
+    name = str(file.relative_to(ROOT))
+    found = effects(file.read_text("utf-8"))
+    assert [each for each in found if (name, each.split(": ")[1]) not in KNOWN] == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""One newsletter, open: its settings, its files, its clock, its database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from newsletter.audience.links import Signer
+from newsletter.audience.subscriber import Subscriber
+from newsletter.errors import SettingsError, StoreError
+from newsletter.rendering.edition import Identity
+from newsletter.settings.read import KEY_FILE, Settings
+from newsletter.sources.files import Workspace
+
+if TYPE_CHECKING:
+    from newsletter.store.db import Database
+
+
+class Newsletter:
+    """One newsletter. Use it as a context; it closes what it opened."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Work with *settings*; nothing is opened until it is needed."""
+        self.settings = settings
+        self.workspace = Workspace(settings.root)
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close the database, if it was opened."""
+        if "database" in self.__dict__:
+            self.database.close()
+
+    def clock(self) -> datetime:
+        """Now, in UTC; the pretended time where one is set."""
+        return self.settings.now or datetime.now(UTC)
+
+    @property
+    def window(self) -> timedelta:
+        """How long after its due time a letter may still leave."""
+        return timedelta(hours=self.settings.window_hours)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, open and of this program's version. Raises StoreError."""
+        from newsletter.store.db import connect  # SQLAlchemy is a quarter of a second, and letters need none
+        from newsletter.store.schema import check_version
+
+        if not self.has_database():
+            raise StoreError(
+                "there is no database yet",
+                at=self.settings.database.removeprefix("sqlite:///"),
+                hint="make it: newsletter db upgrade",
+            )
+        database = connect(self.settings.database)
+        try:
+            check_version(database)
+        except StoreError:
+            database.close()
+            raise
+        return database
+
+    def has_database(self) -> bool:
+        """Whether there is a database to ask; a SQLite file that does not exist yet is none."""
+        url = self.settings.database
+        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
+
+    def issue_id(self, name: str) -> str:
+        """The id that *name* (an id or a path) stands for; the letter's file may be gone."""
+        return self.workspace.letter(name)[0] if name.endswith(".md") else name
+
+    def links_for(self, identity: Identity) -> Callable[[Subscriber], dict[str, str]]:
+        """A function from a subscriber to their personal addresses: the leave token is stored, others are signed.
+
+        How readers leave is part of the frozen edition, whatever the settings say by now.
+        """
+        site, sign = self.settings.site_url, self._signer.sign
+        by_mail = f"mailto:{identity.leave_mailto}?subject=leave%20"
+        leave = by_mail if identity.leave_mode == "mailto" else f"{site}/leave/"
+
+        def links_of(person: Subscriber) -> dict[str, str]:
+            return {
+                "unsubscribe_url": leave + person.leave_token,
+                "preferences_url": f"{site}/preferences/{sign('preferences', person.id)}",
+            }
+
+        return links_of
+
+    @cached_property
+    def _signer(self) -> Signer:
+        if not self.settings.secret_keys:
+            hint = "newsletter init . writes one; on a server set NEWSLETTER_SECRET_KEYS"
+            raise SettingsError("there is no key to sign links with", at=KEY_FILE, hint=hint)
+        return Signer(self.settings.secret_keys)

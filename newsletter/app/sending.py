@@ -1,0 +1,123 @@
+"""Sending, wired: outlook, plan, send, status, explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from newsletter.app.newsletter import Newsletter
+from newsletter.audience.subscriber import Subscriber
+from newsletter.delivery.plan import Plan, PlannedIssue
+from newsletter.delivery.report import DeliveryStory, Tally
+from newsletter.providers.outbox import Outbox
+from newsletter.rendering.edition import Edition, read_edition
+from newsletter.store.chronicle import SqlChronicle
+from newsletter.store.editions import SqlEditions
+from newsletter.store.ledger import SqlLedger
+from newsletter.store.planner import SqlPlanner
+from newsletter.store.subscribers import SqlPeople
+from newsletter.store.workers import this_worker
+from newsletter.usecases.approve import paths, read_approval
+from newsletter.usecases.fill import filler
+from newsletter.usecases.prepare import Outlook, look_ahead, plan_for, write_plan
+from newsletter.usecases.report import Standing, stories_of, tally_of
+from newsletter.usecases.send import Sender
+
+if TYPE_CHECKING:
+    from newsletter.app.letters import Letters
+
+
+class Sending:
+    """What can be done to bring approved letters to people."""
+
+    def __init__(self, newsletter: Newsletter) -> None:
+        """Send for *newsletter*."""
+        self._newsletter = newsletter
+
+    @cached_property
+    def _letters(self) -> Letters:
+        from newsletter.app.letters import Letters  # brings the inliner, which a sender at work has no use for
+
+        return Letters(self._newsletter)
+
+    def outlook(self, name: str) -> Outlook:
+        """What planning an approved letter would mean; writes nothing."""
+        edition, plan = self._plan(name)
+        database = self._newsletter.database
+        return look_ahead(
+            edition, plan, planner=SqlPlanner(database), people=SqlPeople(database), now=self._newsletter.clock()
+        )
+
+    def plan(self, name: str) -> PlannedIssue:
+        """The plan of an approved letter, written once."""
+        edition, plan = self._plan(name)
+        database = self._newsletter.database
+        return write_plan(
+            edition,
+            plan,
+            planner=SqlPlanner(database),
+            people=SqlPeople(database),
+            editions=SqlEditions(database),
+            now=self._newsletter.clock(),
+        )
+
+    def _plan(self, name: str) -> tuple[Edition, Plan]:
+        approval, edition = self._letters.approved(name)
+        zones = SqlPlanner(self._newsletter.database).zones()
+        zone = self._newsletter.settings.timezone
+        return edition, plan_for(edition, revision=approval.revision, zones=zones, fallback_zone=zone)
+
+    def planned(self, name: str) -> PlannedIssue | None:
+        """The plan of a letter, if it was written."""
+        return SqlPlanner(self._newsletter.database).planned(self._newsletter.issue_id(name))
+
+    def send(self, issue: PlannedIssue, watch: Callable[[int], None]) -> int:
+        """How many deliveries of a planned issue got a receipt. Reads only the database."""
+        database = self._newsletter.database
+        edition = read_edition(SqlEditions(database).get(issue.edition_hash))
+        sender = Sender(
+            issue=issue,
+            filler=filler(edition, self._newsletter.links_for(edition.identity)),
+            ledger=SqlLedger(database),
+            provider=Outbox(self._newsletter.settings.outbox),
+            worker=this_worker(),
+            window=self._newsletter.window,
+            clock=self._newsletter.clock,
+        )
+        return sender.run(watch)
+
+    def status(self, name: str | None = None) -> list[Standing]:
+        """Where one issue stands, or all of them, newest first."""
+        planned = {}
+        if self._newsletter.has_database():
+            planned = {issue.issue_id: issue for issue in SqlPlanner(self._newsletter.database).issues()}
+        if name is None:
+            ids = sorted({*planned, *self._newsletter.workspace.letter_ids()}, reverse=True)
+        else:
+            ids = [self._newsletter.issue_id(name)]
+            if ids[0] not in planned:
+                self._newsletter.workspace.letter(name)  # says so if there is no such letter either
+        return [self._standing(issue_id, planned.get(issue_id)) for issue_id in ids]
+
+    def _standing(self, issue_id: str, planned: PlannedIssue | None) -> Standing:
+        path, _ = paths(issue_id)
+        approval = self._newsletter.workspace.optional(path)
+        return Standing(
+            issue_id=issue_id,
+            approved_revision=read_approval(approval, at=path).revision if approval else None,
+            planned=planned,
+            tally=self._tally(planned) if planned else None,
+        )
+
+    def _tally(self, planned: PlannedIssue) -> Tally:
+        here = self._newsletter
+        return tally_of(planned, chronicle=SqlChronicle(here.database), now=here.clock(), window=here.window)
+
+    def explain(self, person: Subscriber, name: str | None) -> list[DeliveryStory]:
+        """What every issue (or one) did for a subscriber, newest first."""
+        here = self._newsletter
+        issue_id = here.issue_id(name) if name else None
+        return stories_of(
+            person.id, issue_id=issue_id, chronicle=SqlChronicle(here.database), now=here.clock(), window=here.window
+        )

@@ -1,0 +1,1 @@
+"""How one newsletter is set up: newsletter.toml and the environment."""

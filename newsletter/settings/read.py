@@ -1,0 +1,173 @@
+"""newsletter.toml and the environment, as one frozen value; every wrong key is named with what is allowed."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from newsletter.errors import SettingsError
+from newsletter.settings import values as allowed
+from newsletter.settings.keys import KEYS, REQUIRED, Key
+
+FILE = "newsletter.toml"
+KEY_FILE = "subscribers/secret.key"  # ignored by Git, readable by its owner alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one newsletter is set up. Paths are absolute; secrets come from the environment or a file only."""
+
+    root: Path
+    database: str
+    name: str
+    tagline: str
+    language: str
+    timezone: str
+    theme: str
+    audience: str
+    sender_name: str
+    sender_address: str
+    reply_to: str
+    postal_address: tuple[str, ...]
+    list_id: str
+    reason: str
+    site_url: str
+    time: time
+    window_hours: int
+    leave_mode: str
+    leave_mailto: str
+    fields: Mapping[str, str]  # name → what it means
+    provider: str
+    outbox: Path
+    now: datetime | None  # a pretended time, from the environment only
+    secret_keys: tuple[bytes, ...] = field(repr=False)  # the current one first; never from newsletter.toml
+
+
+def find_root(start: Path) -> Path | None:
+    """The nearest folder from *start* upwards that has a newsletter.toml."""
+    return next((folder for folder in (start, *start.parents) if (folder / FILE).is_file()), None)
+
+
+def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the newsletter in *root*. Raises SettingsError naming the key and what is allowed."""
+    path = root / FILE
+    try:
+        data = tomllib.loads(path.read_bytes().decode())
+    except FileNotFoundError as err:
+        raise SettingsError(
+            "there is no newsletter here", at=str(root), hint="make one: newsletter init FOLDER"
+        ) from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise SettingsError(str(err), at=FILE, hint="texts stand in double quotes") from err
+    except OSError as err:
+        raise SettingsError(f"cannot be read: {err.strerror}", at=FILE) from err
+    values = _checked(data)
+    if environment.get("NEWSLETTER_DATABASE_URL"):
+        values["database"] = _try(
+            allowed.database, environment["NEWSLETTER_DATABASE_URL"], "NEWSLETTER_DATABASE_URL", secret=True
+        )
+    values["database"] = _absolute(values["database"], root)
+    values["outbox"] = root / values["outbox"]
+    values["now"] = pretended_now(environment, values["provider"])
+    values["secret_keys"] = _secret_keys(root, environment)
+    if values["leave_mode"] == "mailto" and not values["leave_mailto"]:
+        raise SettingsError(
+            'mode = "mailto" needs a mailbox', at=f"{FILE} [leave]", hint='add mailto = "leave@example.org"'
+        )
+    return Settings(root=root, **values)
+
+
+def _checked(data: dict[str, Any]) -> dict[str, Any]:
+    """The value of every field of Settings that newsletter.toml decides."""
+    for name, content in data.items():
+        if name not in KEYS[""] and (name not in (*KEYS, "fields") or not isinstance(content, dict)):
+            known = [*KEYS[""], *KEYS, "fields"]
+            raise SettingsError(f"unknown section or key {name!r}", at=FILE, hint=_nearest(name, known))
+    for section, keys in KEYS.items():
+        for name in data.get(section, {}):
+            if name not in keys:
+                raise SettingsError(f"unknown key {name!r}", at=f"{FILE} [{section}]", hint=_nearest(name, keys))
+    values = {"fields": _try(allowed.fields, data.get("fields", {}), f"{FILE} [fields]")}
+    for section, keys in KEYS.items():
+        table = data.get(section, {}) if section else data
+        values |= _section(table, keys, at=f"{FILE} [{section}]" if section else FILE)
+    return values
+
+
+def _section(table: Mapping[str, object], keys: Mapping[str, Key], *, at: str) -> dict[str, Any]:
+    values = {}
+    for name, key in keys.items():
+        if name in table:
+            values[key.field or name] = _try(key.check, table[name], f"{at} {name}")
+        elif key.default is REQUIRED:
+            raise SettingsError(f"{name!r} is missing", at=at, hint=key.about)
+        else:
+            values[key.field or name] = key.default
+    return values
+
+
+def _try(check: Callable[[object], Any], value: object, at: str, *, secret: bool = False) -> Any:  # noqa: ANN401
+    try:
+        return check(value)
+    except ValueError as err:
+        shown = "the value" if secret else repr(value)
+        raise SettingsError(f"{shown} is not {err}", at=at) from err
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    names = [each for each in known if each]
+    near = get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known are: {', '.join(names)}"
+
+
+def _absolute(url: str, root: Path) -> str:
+    """A SQLite address with its file seen from *root*, so that commands work from every folder."""
+    if not url.startswith("sqlite:///"):
+        return url
+    return f"sqlite:///{root / url.removeprefix('sqlite:///')}"
+
+
+def _secret_keys(root: Path, environment: Mapping[str, str]) -> tuple[bytes, ...]:
+    """The keys that sign links, the current one first: from the environment, else from the key file."""
+    source = environment.get("NEWSLETTER_SECRET_KEYS")
+    if source is None:
+        try:
+            source = (root / KEY_FILE).read_text()
+        except FileNotFoundError:
+            return ()
+        except (OSError, UnicodeDecodeError) as err:
+            raise SettingsError("the keys cannot be read", at=KEY_FILE) from err
+    keys = tuple(key.encode() for key in source.split())
+    if any(not 32 <= len(key) <= 64 for key in keys):
+        raise SettingsError(
+            "a key has not 32 to 64 characters",
+            at="NEWSLETTER_SECRET_KEYS or " + KEY_FILE,
+            hint="newsletter init writes a good one",
+        )
+    return keys
+
+
+def pretended_now(environment: Mapping[str, str], provider: str) -> datetime | None:
+    """The time NEWSLETTER_NOW pretends it is, None without it. Raises SettingsError where people would be mailed."""
+    pretended = environment.get("NEWSLETTER_NOW")
+    if not pretended:
+        return None
+    if provider != "outbox":
+        raise SettingsError(
+            "a pretended time goes with the outbox only",
+            at="NEWSLETTER_NOW",
+            hint=f'unset it, or [provider] name = "outbox"; {provider} mails people',
+        )
+    try:
+        now = datetime.fromisoformat(pretended)
+    except ValueError as err:
+        raise SettingsError(
+            f"{pretended!r} is no time", at="NEWSLETTER_NOW", hint="write e.g. 2026-11-23T20:00:00+00:00"
+        ) from err
+    return (now if now.tzinfo else now.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,0 +1,112 @@
+"""What a value of newsletter.toml may be: each function gives it back as read, or says what it should be.
+
+They raise ValueError with words that complete "… is not".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import time
+from zoneinfo import ZoneInfo
+
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
+
+
+def one_text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or any(ord(character) < 32 for character in value):
+        raise ValueError("a text on one line")
+    return value.strip()
+
+
+def text_or_nothing(value: object) -> str:
+    return "" if value == "" else one_text(value)
+
+
+def address(value: object) -> str:
+    if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
+        raise ValueError("an e-mail address in ASCII, its domain in lower case")
+    return value
+
+
+def address_or_nothing(value: object) -> str:
+    return "" if value == "" else address(value)
+
+
+def lines(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError('a list of lines, e.g. ["The Monday Letter", "1 Example Street", "10115 Berlin"]')
+    return tuple(one_text(line) for line in value)
+
+
+def zone(value: object) -> str:
+    try:
+        return ZoneInfo(one_text(value)).key
+    except (ValueError, KeyError, OSError):
+        raise ValueError("a time zone such as Europe/Berlin") from None
+
+
+def clock(value: object) -> time:
+    try:
+        return time.fromisoformat(one_text(value).zfill(5))
+    except ValueError:
+        raise ValueError('a time such as "08:00"') from None
+
+
+def hours(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 24 * 14:
+        raise ValueError("a number of hours from 1 to 336")
+    return value
+
+
+def site(value: object) -> str:
+    text = one_text(value).rstrip("/")
+    if not re.fullmatch(r"https://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
+        raise ValueError('an address such as "https://letters.example.org"')
+    return text
+
+
+def domain(value: object) -> str:
+    text = one_text(value)
+    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", text) or len(text) > 200:
+        raise ValueError('a name under a domain of yours, e.g. "monday.example.org"')
+    return text
+
+
+def name(value: object) -> str:
+    text = one_text(value)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", text):
+        raise ValueError("a name in lower-case letters, digits and dashes")
+    return text
+
+
+def language(value: object) -> str:
+    text = one_text(value)
+    if not re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", text):
+        raise ValueError('a language tag such as "en" or "pt-BR"')
+    return text
+
+
+def one_of(*allowed: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(f"one of {', '.join(allowed)}")
+        return str(value)
+
+    return check
+
+
+def fields(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError("a table of names")  # noqa: TRY004 - shown as a wrong value
+    for name, about in value.items():
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not isinstance(about, str):
+            raise ValueError('lines such as pronouns = "what it means"')
+    return value
+
+
+def database(value: object) -> str:
+    text = one_text(value)
+    if not re.match(r"(sqlite:///|postgres(ql)?://|postgresql\+psycopg://)", text):
+        raise ValueError('"sqlite:///subscribers/newsletter.db" or "postgresql://…"')
+    return text
