@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
+from newsletter.content.issue import Problem, Span
 from newsletter.content.parse import Defaults
 from newsletter.delivery.message import Batch, Row
 from newsletter.rendering.compile import Setting
-from newsletter.rendering.edition import Edition, Identity, read_edition
+from newsletter.rendering.edition import Edition, Identity
 from newsletter.settings.read import FILE
 from newsletter.sources import git
 from newsletter.usecases import approve
@@ -22,6 +23,31 @@ from newsletter.usecases.approve import Approval
 from newsletter.usecases.build import Built, Desk, build, finished
 from newsletter.usecases.fill import filler
 from newsletter.usecases.prepare import gaps
+
+ALL_ZONES = timedelta(days=3)  # after its day, until a letter is past everywhere and its window as well
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A letter and all that it is made from, read once: what is compiled is what is digested and approved."""
+
+    issue_id: str
+    path: str
+    text: str
+    desk: Desk
+
+    def build(self) -> Built:
+        """The letter, built, with its problems."""
+        return build(self.text, path=self.path, issue_id=self.issue_id, desk=self.desk)
+
+    def inputs(self, edition: Edition) -> dict[str, str]:
+        """All that *edition* was made from, by file; of newsletter.toml only what readers could see."""
+        desk = self.desk
+        theme = {f"templates/{desk.theme_name}/{file}": content for file, content in desk.theme_files.items()}
+        seen = json.dumps([asdict(desk.setting), desk.theme_name, asdict(desk.defaults)], default=str, sort_keys=True)
+        used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
+        rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
+        return {self.path: self.text, **theme, FILE: seen, "subscribers/segments.toml": rules}
 
 
 class Letters:
@@ -32,26 +58,43 @@ class Letters:
         self._newsletter = newsletter
         self._files = newsletter.workspace
 
-    def build(self, name: str) -> Built:
-        """The letter *name*, built, with its problems."""
-        issue_id, path, text = self._files.letter(name)
-        return build(text, path=path, issue_id=issue_id, desk=self._desk())
-
     def check(self, name: str) -> Built:
-        """`build`, and what readers on the list lack, where there is a list."""
-        built = self.build(name)
+        """The letter *name*, built, and what is wrong with it, with its approval, and with it for this list."""
+        source = self.read(name)
+        built = source.build()
+        problems = [*built.problems, *self._lacking(built), *self._drift(source, built)]
+        return replace(built, problems=tuple(problems))
+
+    def _lacking(self, built: Built) -> list[Problem]:
+        """What readers on the list lack, where there is a list."""
         if built.edition is None or not built.edition.needs or not self._newsletter.has_database():
-            return built
+            return []
         from newsletter.store.subscribers import SqlPeople  # only where the answer lies in the list
 
         rule = from_data(built.edition.audience.rule)
         people = SqlPeople(self._newsletter.database)
-        lacking = people.lacking(built.edition.needs, audience=rule, now=self._newsletter.clock())
-        return replace(built, problems=(*built.problems, *gaps(built.edition.needs, lacking)))
+        return gaps(
+            built.edition.needs, people.lacking(built.edition.needs, audience=rule, now=self._newsletter.clock())
+        )
+
+    def _drift(self, source: Source, built: Built) -> list[Problem]:
+        """A problem if the letter was approved, is still to go out, and is not what was approved any more."""
+        approval_path, edition_path = approve.paths(source.issue_id)
+        text, body = self._files.optional(approval_path), self._files.optional(edition_path)
+        gone_out = built.issue.send.day + ALL_ZONES < self._newsletter.clock().date()
+        if text is None or built.edition is None or gone_out:
+            return []
+        approval = approve.read_approval(text, at=approval_path)
+        if approval.edition == built.edition.hash and body == built.edition.to_bytes().decode():
+            return []
+        what = f"this is not what was approved as revision {approval.revision}"
+        return [
+            Problem(at=Span(source.path), what=what, hint=f"look at it, then: newsletter approve {source.issue_id}")
+        ]
 
     def message_for(self, name: str, person: Subscriber | None) -> tuple[bytes, bytes, bytes]:
         """(HTML, text, whole message) of a letter for *person*, or for a reader nobody knows anything about."""
-        edition, cut = finished(self.build(name))
+        edition, cut = finished(self.read(name).build())
         links_of = self._newsletter.links_for(edition.identity) if person else self._example_links
         person = person or Subscriber(id=0, address="reader@example.org")
         now = self._newsletter.clock()
@@ -77,48 +120,41 @@ class Letters:
         issue_id, text = draft(title, day=day, at=self._newsletter.settings.time)
         return self._files.write(f"issues/{issue_id}.md", text.encode())
 
-    def approve(self, name: str) -> tuple[Approval, bool]:
-        """The approval of a letter as it is now, and whether it is a new one. Raises IssueHasProblems."""
-        edition, _ = finished(self.build(name))
+    def approve(self, source: Source, built: Built) -> tuple[Approval, bool]:
+        """The approval of what was *built* from *source*, and whether it is a new one. Raises IssueHasProblems."""
+        edition, _ = finished(built)
         approval_path, edition_path = approve.paths(edition.issue_id)
         text = self._files.optional(approval_path)
         approval = approve.approve(
             edition,
-            inputs=self._inputs(edition),
+            inputs=source.inputs(edition),
             before=approve.read_approval(text, at=approval_path) if text else None,
             by=git.author(self._newsletter.settings.root),
             now=self._newsletter.clock(),
         )
-        fresh = text is None or approval.to_toml() != text
         # The edition first: an approval must never name bytes that are not there.
         self._files.write(edition_path, edition.to_bytes(), replace=True)
         self._files.write(approval_path, approval.to_toml().encode(), replace=True)
-        return approval, fresh
+        return approval, approval.to_toml() != text
 
     def approved(self, name: str) -> tuple[Approval, Edition]:
         """The edition that was approved. Raises NotApproved if there is none or something changed since."""
-        issue_id, _, _ = self._files.letter(name)
-        approval_text, body = (self._files.optional(path) for path in approve.paths(issue_id))
-        try:
-            inputs = self._inputs(read_edition(body.encode())) if body else {}
-        except ValueError:
-            inputs = {}  # the comparison of the hashes says what is wrong
-        return approve.approved_edition(issue_id, approval_text, body, inputs)
+        source = self.read(name)
+        approval_text, body = (self._files.optional(path) for path in approve.paths(source.issue_id))
+        approval, edition = approve.approved_edition(source.issue_id, approval_text, body)
+        approve.refuse_changes(approval, source.inputs(edition))
+        approve.refuse_forgery(edition, identity=source.desk.setting.identity, rules=source.desk.segments)
+        return approval, edition
+
+    def read(self, name: str) -> Source:
+        """The letter *name* and all that it is made from, as it is now."""
+        issue_id, path, text = self._files.letter(name)
+        return Source(issue_id=issue_id, path=path, text=text, desk=self._desk())
 
     def segments(self) -> dict[str, dict[str, object]]:
         """The rules of subscribers/segments.toml by name, as data."""
         text = self._files.optional("subscribers/segments.toml") or ""
         return {name: to_data(rule) for name, rule in read_segments(text).items()}
-
-    def _inputs(self, edition: Edition) -> dict[str, str]:
-        """All that the edition was made from, by file; of newsletter.toml only what readers could see."""
-        _, path, text = self._files.letter(edition.issue_id)
-        desk = self._desk()
-        theme = {f"templates/{desk.theme_name}/{file}": content for file, content in desk.theme_files.items()}
-        seen = json.dumps([asdict(desk.setting), desk.theme_name, asdict(desk.defaults)], default=str, sort_keys=True)
-        used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
-        rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
-        return {path: text, **theme, FILE: seen, "subscribers/segments.toml": rules}
 
     def _desk(self) -> Desk:
         settings = self._newsletter.settings

@@ -114,10 +114,11 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
     Writes the approval and the compiled edition beside the letter; commit both with it.
     """
     letters = Letters(newsletter)
-    built = letters.check(issue)
+    source = letters.read(issue)
+    built = source.build()
     if built.problems and not as_json:
         print_problems(built.problems)
-    approval, fresh = letters.approve(issue)
+    approval, fresh = letters.approve(source, built)
     frozen = _planned_revision(newsletter, approval.issue_id)
     if as_json:
         print_json(

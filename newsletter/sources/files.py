@@ -45,11 +45,10 @@ class Workspace:
             candidates = [Path(name), self.root / name, self.root / "issues" / name]
         for path in candidates:
             if path.is_file():
-                if not path.resolve().is_relative_to(self.root.resolve()):
-                    raise NotFound(
-                        "the letter lies outside this newsletter", at=str(path), hint="move it below issues/"
-                    )
-                return path
+                place = path.parent.parent if path.name == "index.md" else path.parent
+                if place.resolve() != (self.root / "issues").resolve():
+                    raise NotFound("the letter lies outside issues/", at=str(path), hint="move it into issues/")
+                return place.resolve() / path.relative_to(place)
         if (self.root / "issues" / name).is_dir():
             raise NotFound(
                 "a folder without an index.md",
@@ -61,7 +60,7 @@ class Workspace:
         raise NotFound(f"no letter {name!r}", at="issues", hint=hint)
 
     def theme(self, name: str) -> dict[str, str]:
-        """The files of a theme, by name. Raises NotFound."""
+        """The text files of a theme, by name. Raises NotFound."""
         folder = self.root / "templates" / name
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name) or not folder.is_dir():
             known = sorted(path.parent.name for path in (self.root / "templates").glob("*/theme.toml"))
@@ -71,7 +70,7 @@ class Workspace:
         return {
             path.name: self.read_text(path)
             for path in sorted(folder.iterdir())
-            if path.is_file() and not path.name.startswith(".")
+            if path.is_file() and path.suffix in (".toml", ".css", ".j2")
         }
 
     def optional(self, name: str) -> str | None:
@@ -82,6 +81,7 @@ class Workspace:
     def read_text(self, path: Path) -> str:
         """The text of a file; says where it stops being UTF-8, and what it cannot read."""
         at = self.relative(path)
+        self._refuse_links(path)
         try:
             raw = path.read_bytes()
         except OSError as err:
@@ -94,12 +94,21 @@ class Workspace:
                 "the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor"
             ) from err
 
+    def _refuse_links(self, path: Path) -> None:
+        """Raise NewsletterError if *path* leads through a link: it might name a key, or a place elsewhere."""
+        for each in (path, *path.parents):
+            if each == self.root or each == self.root.resolve():
+                return
+            if each.is_symlink():
+                raise NewsletterError("is a link, and links are not followed", at=self.relative(each))
+        raise NewsletterError("lies outside this newsletter", at=str(path))
+
     def relative(self, path: Path) -> str:
         """*path* as seen from the workspace, for messages."""
-        try:
-            return path.resolve().relative_to(self.root.resolve()).as_posix()
-        except ValueError:
-            return str(path)
+        for root in (self.root, self.root.resolve()):
+            if path.is_relative_to(root):
+                return path.relative_to(root).as_posix()
+        return str(path)
 
     def write(self, name: str, content: bytes, *, replace: bool = False, secret: bool = False) -> Path:
         """Write a file whole or not at all; *secret* is for its owner's eyes alone.
@@ -109,6 +118,7 @@ class Workspace:
         path = self.root / name
         if path.exists() and not replace:
             raise NewsletterError("the file exists; it was left as it is", at=name)
+        self._refuse_links(path)
         with _telling(name):
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_whole(path, content, mode=0o600 if secret else 0o644)

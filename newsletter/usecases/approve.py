@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from newsletter.errors import NotApproved
-from newsletter.rendering.edition import Edition, edition_hash, read_edition
+from newsletter.rendering.edition import Edition, Identity, edition_hash, read_edition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +53,18 @@ def read_approval(text: str, *, at: str) -> Approval:
     """The approval in *text*. Raises NotApproved if it cannot be read."""
     try:
         data = tomllib.loads(text)
-        return Approval(
+        approval = Approval(
             issue_id=data["issue"],
             revision=data["revision"],
             edition=data["edition"],
             approved_by=data["approved_by"],
             approved_at=data["approved_at"],
-            inputs=data["inputs"],
+            inputs=dict(data["inputs"]),
         )
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as err:
+        approval.to_toml()
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as err:
         raise NotApproved(f"the approval cannot be read: {err}", at=at, hint="approve the letter again") from err
+    return approval
 
 
 def digests(inputs: Mapping[str, str]) -> dict[str, str]:
@@ -87,37 +90,46 @@ def approve(
     )
 
 
-def approved_edition(
-    issue_id: str, approval_text: str | None, body: str | None, inputs: Mapping[str, str]
-) -> tuple[Approval, Edition]:
-    """The edition that was approved, if it is whole and nothing it was made from changed since.
-
-    Raises NotApproved naming what changed; never compiles anything again.
-    """
+def approved_edition(issue_id: str, approval_text: str | None, body: str | None) -> tuple[Approval, Edition]:
+    """The approval of a letter and the edition it holds for. Raises NotApproved; never compiles anything again."""
     approval_path, edition_path = paths(issue_id)
-    again = f"newsletter approve {issue_id}"
     if approval_text is None or body is None:
-        raise NotApproved("nobody has approved this letter yet", at=f"issues/{issue_id}.md", hint=again)
+        raise NotApproved("nobody has approved this letter yet", at=f"issues/{issue_id}.md", hint=_again(issue_id))
     approval = read_approval(approval_text, at=approval_path)
     if approval.issue_id != issue_id or approval.edition != edition_hash(body.encode()):
-        raise NotApproved(
-            "the edition is not the one that was approved",
-            at=edition_path,
-            hint=f"restore it from Git, or look and approve again: {again}",
-        )
-    now_digests = digests(inputs)
-    changed = sorted(
-        name
-        for name in approval.inputs.keys() | now_digests.keys()
-        if approval.inputs.get(name) != now_digests.get(name)
-    )
-    if changed:
-        raise NotApproved(
-            f"changed since it was approved: {', '.join(changed)}",
-            at=approval_path,
-            hint=f"look at it and approve again: {again}",
-        )
+        hint = f"restore it from Git, or look at the letter, then: {_again(issue_id)}"
+        raise NotApproved("the edition is not the one that was approved", at=edition_path, hint=hint)
     try:
-        return approval, read_edition(body.encode())
+        edition = read_edition(body.encode())
     except ValueError as err:
-        raise NotApproved(str(err), at=edition_path, hint=again) from err
+        raise NotApproved(str(err), at=edition_path, hint=_again(issue_id)) from err
+    if edition.issue_id != issue_id:
+        raise NotApproved("the edition is another letter's", at=edition_path, hint=_again(issue_id))
+    return approval, edition
+
+
+def refuse_changes(approval: Approval, inputs: Mapping[str, str]) -> None:
+    """Raise NotApproved, naming what changed, if *inputs* are not those that were approved."""
+    now = digests(inputs)
+    changed = sorted(name for name in approval.inputs.keys() | now.keys() if approval.inputs.get(name) != now.get(name))
+    if changed:
+        at, _ = paths(approval.issue_id)
+        hint = f"look at it, then: {_again(approval.issue_id)}"
+        raise NotApproved(f"changed since it was approved: {', '.join(changed)}", at=at, hint=hint)
+
+
+def refuse_forgery(edition: Edition, *, identity: Identity, rules: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise NotApproved if *edition* names a sender or readers that its inputs do not.
+
+    A hand-made edition is for the review and for `check` to find; who it is from and who gets it is looked
+    at here too, since it costs nothing.
+    """
+    named = {edition.audience.name: edition.audience.rule}
+    named |= {condition.name.removeprefix("segment:"): condition.rule for condition in edition.conditions}
+    if edition.identity != identity or any(rules.get(name) != rule for name, rule in named.items()):
+        _, at = paths(edition.issue_id)
+        raise NotApproved("the edition was not made from this letter", at=at, hint=_again(edition.issue_id))
+
+
+def _again(issue_id: str) -> str:
+    return f"newsletter approve {issue_id}"

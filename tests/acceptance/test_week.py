@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import email
+import json
 import os
 import pty
 import re
 import subprocess
 import sys
 from email import policy
+from pathlib import Path
 
 import pytest
 
+from newsletter.rendering.edition import edition_hash
 from tests.acceptance.workplace import AFTER_ALL_ZONES, ISSUE, Workplace
 from tests.unit.letters import ROOT
 
@@ -115,7 +118,7 @@ def test_a_change_after_the_approval_voids_it_and_is_named(workplace: Workplace,
     said = workplace.run("plan", ISSUE, "--yes")
     assert said.exit_code == 3
     assert file in said.stderr
-    assert "approve again" in said.stderr
+    assert f"newsletter approve {ISSUE}" in said.stderr
 
 
 def test_a_setting_that_readers_do_not_see_voids_nothing(workplace: Workplace) -> None:
@@ -283,3 +286,80 @@ def test_at_a_terminal_it_asks_and_shows_how_it_gets_on(workplace: Workplace, an
     assert f"Plan {ISSUE} for {PLANNED} people?" in text
     assert len(workplace.outbox()) == (PLANNED if answer == "y" else 0)
     assert ("sending" in text) == (answer == "y")
+
+
+def forged(workplace: Workplace, **changes: object) -> None:
+    """Puts another edition in the place of the approved one, with an approval that fits it."""
+    path = workplace.root / "issues" / f"{ISSUE}.edition" / "edition.json"
+    approval = workplace.root / "issues" / f"{ISSUE}.approval.toml"
+    old = path.read_text()
+    new = json.dumps(json.loads(old) | changes, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    path.write_text(new)
+    approval.write_text(approval.read_text().replace(edition_hash(old.encode()), edition_hash(new.encode())))
+
+
+def test_a_hand_made_edition_is_found_by_check_though_its_hash_fits(workplace: Workplace) -> None:
+    workplace.ready()
+    forged(workplace, title="Another title")
+    said = workplace.run("check", ISSUE)
+    assert said.exit_code == 3
+    assert "this is not what was approved as revision 1" in said.stdout
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"issue_id": "2026-11-30-the-quiet-half-of-the-room"},
+        {"issue_id": f"../issues/{ISSUE}"},
+        {
+            "identity": {
+                "name": "Bank",
+                "address": "ceo@bank.example",
+                "reply_to": "",
+                "newsletter": "Bank",
+                "list_id": "a.b",
+                "leave_mode": "own",
+                "leave_mailto": "",
+            }
+        },
+        {"audience": {"name": "everyone", "rule": {"is": "tags", "values": ["workplace"]}}},
+    ],
+    ids=["another letter", "a path", "another sender", "other readers"],
+)
+def test_an_edition_that_was_not_made_from_its_letter_is_not_planned(
+    workplace: Workplace, change: dict[str, object]
+) -> None:
+    workplace.ready()
+    forged(workplace, **change)
+    said = workplace.run("send", ISSUE, "--yes")
+    assert said.exit_code == 3
+    assert workplace.outbox() == []
+
+
+def test_a_letter_that_has_gone_out_may_look_different_by_now(workplace: Workplace) -> None:
+    workplace.ready()
+    path = workplace.root / "templates" / "letter" / "base.css"
+    path.write_text(path.read_text().replace("580", "560"))
+    assert workplace.run("check", ISSUE).exit_code == 3
+    assert workplace.run("check", ISSUE, now="2026-12-24T12:00:00+00:00").exit_code == 0
+
+
+def test_no_link_is_followed_in_reading_or_in_writing(workplace: Workplace, tmp_path: Path) -> None:
+    workplace.ready()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (workplace.root / "templates" / "letter" / "key.j2").symlink_to(workplace.root / "subscribers" / "secret.key")
+    said = workplace.run("render", ISSUE)
+    assert said.exit_code == 1
+    assert "links are not followed" in said.stderr
+    (workplace.root / "templates" / "letter" / "key.j2").unlink()
+    other = "2026-11-30-the-quiet-half-of-the-room"
+    (workplace.root / "issues" / f"{other}.edition").symlink_to(elsewhere)
+    assert workplace.run("approve", other).exit_code == 1
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_messages_are_for_their_owner_alone(workplace: Workplace) -> None:
+    workplace.ready().done("send", ISSUE, "--yes")
+    for path in [workplace.root / "outbox", *(workplace.root / "outbox").rglob("*.eml"), workplace.outbox()[0].parent]:
+        assert path.stat().st_mode & 0o077 == 0, path
