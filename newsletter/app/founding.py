@@ -10,18 +10,21 @@ from newsletter.settings.read import KEY_FILE
 from newsletter.sources.files import Workspace, starter
 
 # People's data and keys must be out of Git's reach before there are any.
+# (The outbox looks after itself.)
 IGNORED = """\
-/subscribers/*
-!/subscribers/sample.csv
-!/subscribers/segments.toml
-/outbox/
+*
+!.gitignore
+!sample.csv
+!segments.toml
 """
 
 
 def found(folder: Path) -> list[str]:
     """Start a newsletter in *folder* with what is not there yet; the names of the files written."""
     workspace = Workspace(folder)
-    contents = {".gitignore": IGNORED.encode()} | {name: source.read_bytes() for name, source in starter().items()}
+    contents = {"subscribers/.gitignore": IGNORED.encode()} | {
+        name: source.read_bytes() for name, source in starter().items()
+    }
     written = [name for name in contents if not (folder / name).exists()]
     for name in written:
         workspace.write(name, contents[name])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from newsletter.app.newsletter import Newsletter
+from newsletter.pieces import one_line
 from newsletter.settings.read import find_root, read_settings
 
 if TYPE_CHECKING:
@@ -80,9 +81,8 @@ def print_problems(problems: Iterable[Problem]) -> None:
     """Problems as `path:line: what`, each with what to do about it."""
     for problem in problems:
         colour = "red" if problem.level.value == "error" else "yellow"
-        click.echo(
-            f"{click.style(str(problem.at), bold=True)}: {click.style(problem.level.value, fg=colour)}: {problem.what}"
-        )
+        place = click.style(one_line(str(problem.at)), bold=True)  # a file's name may hold anything
+        click.echo(f"{place}: {click.style(problem.level.value, fg=colour)}: {problem.what}")
         if problem.hint:
             click.echo(f"    {problem.hint}")
 

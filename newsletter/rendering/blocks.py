@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -214,7 +215,7 @@ def block_problems(blocks: Sequence[Block]) -> list[Problem]:
                 )
         for name in ("width", "height"):
             size = block.attributes.get(name, "")
-            if size and not size.isdecimal():
+            if size and not re.fullmatch(r"[1-9][0-9]{0,3}", size):
                 problems.append(
                     Problem(
                         at=block.at, what=f"{name}={size!r} is no number of pixels", hint=f'write e.g. {name}="580"'

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from newsletter.content.issue import Issue, Level, Problem
 from newsletter.rendering.edition import Edition
+from newsletter.rendering.expressions import evaluator
 from newsletter.rendering.holes import MARK, needed_links
 from newsletter.rendering.message import Cut
 
@@ -96,9 +97,15 @@ def _preheader(facts: Facts) -> Iterator[tuple[str, str, str]]:
         yield "preheader", "the preheader repeats the subject", "say something the subject does not"
 
 
-def _false_reply(facts: Facts) -> Iterator[tuple[str, str, str]]:
-    if re.match(r"(?i)(re|fwd?|aw|wg)\s*:", facts.edition.subject):
-        yield "subject", "the subject pretends to be an answer", "write it without 'Re:' or 'Fwd:'"
+def _subject(facts: Facts) -> Iterator[tuple[str, str, str]]:
+    """The subject as a reader without any values sees it, and as one with long ones does."""
+    nothing = evaluator(facts.cut.expressions)({})
+    for values in (facts.longest, {**facts.longest, **nothing}):
+        subject = facts.cut.subject.fill(values).decode().strip()
+        if not subject:
+            yield "subject", "for some readers the subject is empty", "write words around the field"
+        if re.match(r"(?i)(re|fwd?|aw|wg)\s*:", subject):
+            yield "subject", "the subject pretends to be an answer", "write it without 'Re:' or 'Fwd:'"
 
 
 CHECKS: tuple[Check, ...] = (
@@ -107,5 +114,5 @@ CHECKS: tuple[Check, ...] = (
     Check(id="style-size", level=Level.ERROR, about="Gmail would drop the styles.", find=_styles),
     Check(id="way-out", level=Level.ERROR, about="Every letter shows how to leave.", find=_way_out),
     Check(id="preheader", level=Level.WARNING, about="The line after the subject.", find=_preheader),
-    Check(id="false-reply", level=Level.ERROR, about="A subject says what it is.", find=_false_reply),
+    Check(id="subject", level=Level.ERROR, about="A subject says what it is.", find=_subject),
 )

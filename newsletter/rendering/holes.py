@@ -167,20 +167,24 @@ def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: E
     for attribute in _ATTRIBUTE.finditer(markup[0]):
         start = markup.start() + attribute.start(2) + 1
         if start <= mark.start() < markup.start() + attribute.end(2):
-            if attribute[1].lower() not in _URL_ATTRIBUTES:
-                return "html"
-            if attribute[1].lower() in _FETCHED:
-                raise Misplaced(expression.source, "in the address of a picture would tell who opens it")
-            if mark.start() > start:
-                if expression.fields.intersection(LINK_FIELDS):
-                    raise Misplaced(expression.source, "inside another address would give the reader's own link away")
-                if _HOST.fullmatch(mark.string, start, mark.start()):
-                    raise Misplaced(expression.source, "would decide which site a link leads to")
-                return "url"
-            if expression.source in _WHOLE_ADDRESSES:
-                return "href"
-            raise Misplaced(expression.source, "begins an address; put https://… before it")
+            name = attribute[1].lower()
+            return _encoder_in_address(name, start, mark, expression) if name in _URL_ATTRIBUTES else "html"
     raise Misplaced(expression.source, "stands inside a tag, outside its attributes")
+
+
+def _encoder_in_address(attribute: str, start: int, mark: re.Match[str], expression: Expression) -> str:
+    """How a value is written in an address that begins at *start*."""
+    if attribute in _FETCHED:
+        raise Misplaced(expression.source, "in the address of a picture would tell who opens it")
+    if mark.start() == start:
+        if expression.source in _WHOLE_ADDRESSES:
+            return "href"
+        raise Misplaced(expression.source, "begins an address; put https://… before it")
+    if expression.fields.intersection(LINK_FIELDS):
+        raise Misplaced(expression.source, "inside another address would give the reader's own link away")
+    if _HOST.fullmatch(mark.string, start, mark.start()):
+        raise Misplaced(expression.source, "would decide which site a link leads to")
+    return "url"
 
 
 def cut_text(text: str, holes: Holes) -> Pieces:

@@ -234,6 +234,7 @@ def test_a_new_newsletter_in_a_repository_offers_git_nothing_private(workplace: 
     subprocess.run([*git, "add", "--all"], check=True)
     listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
     assert {path for path in listed if path.startswith("subscribers/")} == {
+        "subscribers/.gitignore",
         "subscribers/sample.csv",
         "subscribers/segments.toml",
     }

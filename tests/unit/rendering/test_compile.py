@@ -294,6 +294,14 @@ def test_subject_and_preheader_are_looked_at(old: str, new: str, level: Level, w
     assert [problem.level for problem in result.problems if what in problem.what] == [level]
 
 
+@pytest.mark.parametrize(
+    "subject", ["\"{{ 'Re:' }} your invoice\"", '"{{ first_name }}"', "\"{{ city | default('Re: x') }}\""]
+)
+def test_a_subject_is_looked_at_as_every_reader_sees_it(subject: str) -> None:
+    result = built("::: text\nx\n:::\n", head=HEAD.replace("One small thing for Monday", subject))
+    assert [str(problem.at) for problem in result.errors] == ["issues/a.md:3"]
+
+
 @pytest.mark.parametrize(("words", "level"), [(14_500, Level.WARNING), (20_000, Level.ERROR)])
 def test_a_letter_that_gmail_would_clip_is_noticed(words: int, level: Level) -> None:
     result = built("::: text\n" + "seven " * words + "\n:::\n")
