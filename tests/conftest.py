@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from datetime import UTC, datetime
 from itertools import count
 from typing import TYPE_CHECKING
@@ -23,7 +25,11 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
     "chromium": (("chromium-browser", "google-chrome", "google-chrome-stable"), "chromium"),
     "git": ((), "git"),
     "postgres": ((), "postgresql"),  # found by tests/postgres.py; the test lock brings its own
+    "mount": ((), "util-linux"),  # and the right to mount in a namespace of one's own, which not every machine grants
 }
+
+# A command after these words sees mounts that nobody else does.
+OWN_MOUNTS = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--mount")
 
 _missing = pytest.StashKey[dict[str, list[str]]]()  # program -> the tests not run for want of it
 _databases = count(1)
@@ -40,6 +46,16 @@ def find_program(name: str) -> str | None:
     if name == "postgres":
         binaries = find_binaries()
         return str(binaries / "postgres") if binaries else None
+    if name == "mount":
+        path = shutil.which("unshare")
+        may = (
+            path
+            and subprocess.run(
+                [*OWN_MOUNTS, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False
+            ).returncode
+            == 0
+        )
+        return path if may else None
     names, _ = PROGRAMS.get(name, ((), name))
     return next((path for each in (name, *names) if (path := shutil.which(each))), None)
 

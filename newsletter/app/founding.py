@@ -9,15 +9,22 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.settings.read import KEY_FILE
 from newsletter.sources.files import Workspace, starter
 
+# People's data and keys must be out of Git's reach before there are any.
+IGNORED = """\
+/subscribers/*
+!/subscribers/sample.csv
+!/subscribers/segments.toml
+/outbox/
+"""
+
 
 def found(folder: Path) -> list[str]:
     """Start a newsletter in *folder* with what is not there yet; the names of the files written."""
     workspace = Workspace(folder)
-    written = []
-    for name, source in starter().items():
-        if not (folder / name).exists():
-            workspace.write(name, source.read_bytes())
-            written.append(name)
+    contents = {".gitignore": IGNORED.encode()} | {name: source.read_bytes() for name, source in starter().items()}
+    written = [name for name in contents if not (folder / name).exists()]
+    for name in written:
+        workspace.write(name, contents[name])
     if not (folder / KEY_FILE).exists():
         path = workspace.write(KEY_FILE, f"{secrets.token_urlsafe(36)}\n".encode(), secret=True)
         written.append(workspace.relative(path))

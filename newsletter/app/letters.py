@@ -19,8 +19,9 @@ from newsletter.settings.read import FILE
 from newsletter.sources import git
 from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval
-from newsletter.usecases.build import Built, Desk, build, finished, gaps
+from newsletter.usecases.build import Built, Desk, build, finished
 from newsletter.usecases.fill import filler
+from newsletter.usecases.prepare import gaps
 
 
 class Letters:
@@ -51,7 +52,7 @@ class Letters:
     def message_for(self, name: str, person: Subscriber | None) -> tuple[bytes, bytes, bytes]:
         """(HTML, text, whole message) of a letter for *person*, or for a reader nobody knows anything about."""
         edition, cut = finished(self.build(name))
-        links_of = self._newsletter.links_of if person else self._example_links
+        links_of = self._newsletter.links_for(edition.identity) if person else self._example_links
         person = person or Subscriber(id=0, address="reader@example.org")
         now = self._newsletter.clock()
         fill = filler(edition, links_of, cut=cut)
@@ -103,12 +104,6 @@ class Letters:
         except ValueError:
             inputs = {}  # the comparison of the hashes says what is wrong
         return approve.approved_edition(issue_id, approval_text, body, inputs)
-
-    def revision(self, issue_id: str) -> int | None:
-        """The revision of a letter that was approved, None if none was."""
-        path, _ = approve.paths(issue_id)
-        text = self._files.optional(path)
-        return approve.read_approval(text, at=path).revision if text else None
 
     def segments(self) -> dict[str, dict[str, object]]:
         """The rules of subscribers/segments.toml by name, as data."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.plan import Plan, PlannedIssue
@@ -18,19 +18,14 @@ from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.subscribers import SqlPeople
 from newsletter.store.workers import this_worker
+from newsletter.usecases.approve import paths, read_approval
 from newsletter.usecases.fill import filler
 from newsletter.usecases.prepare import Outlook, look_ahead, plan_for, write_plan
+from newsletter.usecases.report import Standing, stories_of, tally_of
 from newsletter.usecases.send import Sender
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where an issue stands; `planned` and `tally` are None until it is planned."""
-
-    issue_id: str
-    approved_revision: int | None
-    planned: PlannedIssue | None
-    tally: Tally | None
+if TYPE_CHECKING:
+    from newsletter.app.letters import Letters
 
 
 class Sending:
@@ -39,7 +34,12 @@ class Sending:
     def __init__(self, newsletter: Newsletter) -> None:
         """Send for *newsletter*."""
         self._newsletter = newsletter
-        self._letters = Letters(newsletter)
+
+    @cached_property
+    def _letters(self) -> Letters:
+        from newsletter.app.letters import Letters  # brings the inliner, which a sender at work has no use for
+
+        return Letters(self._newsletter)
 
     def outlook(self, name: str) -> Outlook:
         """What planning an approved letter would mean; writes nothing."""
@@ -78,7 +78,7 @@ class Sending:
         edition = read_edition(SqlEditions(database).get(issue.edition_hash))
         sender = Sender(
             issue=issue,
-            filler=filler(edition, self._newsletter.links_of),
+            filler=filler(edition, self._newsletter.links_for(edition.identity)),
             ledger=SqlLedger(database),
             provider=Outbox(self._newsletter.settings.outbox),
             worker=this_worker(),
@@ -101,20 +101,23 @@ class Sending:
         return [self._standing(issue_id, planned.get(issue_id)) for issue_id in ids]
 
     def _standing(self, issue_id: str, planned: PlannedIssue | None) -> Standing:
-        tally = None
-        if planned:
-            now = self._newsletter.clock()
-            tally = SqlChronicle(self._newsletter.database).tally(
-                planned.no, now=now, not_before=now - self._newsletter.window
-            )
+        path, _ = paths(issue_id)
+        approval = self._newsletter.workspace.optional(path)
         return Standing(
-            issue_id=issue_id, approved_revision=self._letters.revision(issue_id), planned=planned, tally=tally
+            issue_id=issue_id,
+            approved_revision=read_approval(approval, at=path).revision if approval else None,
+            planned=planned,
+            tally=self._tally(planned) if planned else None,
         )
+
+    def _tally(self, planned: PlannedIssue) -> Tally:
+        here = self._newsletter
+        return tally_of(planned, chronicle=SqlChronicle(here.database), now=here.clock(), window=here.window)
 
     def explain(self, person: Subscriber, name: str | None) -> list[DeliveryStory]:
         """What every issue (or one) did for a subscriber, newest first."""
-        now = self._newsletter.clock()
-        stories = SqlChronicle(self._newsletter.database).stories(
-            person.id, now=now, not_before=now - self._newsletter.window
+        here = self._newsletter
+        issue_id = here.issue_id(name) if name else None
+        return stories_of(
+            person.id, issue_id=issue_id, chronicle=SqlChronicle(here.database), now=here.clock(), window=here.window
         )
-        return [story for story in stories if name is None or story.issue_id == self._newsletter.issue_id(name)]

@@ -29,12 +29,13 @@ def read_address(text: str) -> str:
     """*text* as an address with its domain in lower-case A-labels. Raises BadAddress."""
     found = _PLAIN.fullmatch(text) if len(text) <= _SURELY_SHORT else None
     if found is None:
-        return _validated(text)
-    local, domain = found.groups()
-    ascii_domain = _domain(domain)
-    if ascii_domain is None:
+        address = _validated(text)
+    else:
+        local, domain = found[1], _domain(found[2])
+        address = domain and f"{local.lower() if local.lower() in _ROLES else local}@{domain}"
+    if address is None:
         raise BadAddress(_why(text))
-    return f"{local.lower() if local.lower() in _ROLES else local}@{ascii_domain}"
+    return address
 
 
 @lru_cache(maxsize=1 << 16)
@@ -44,10 +45,8 @@ def _domain(domain: str) -> str | None:
     plain = _PLAIN_DOMAIN.fullmatch(lower)
     if plain and plain[1] not in _special_use():
         return lower
-    try:
-        return _validated(f"a@{domain}").partition("@")[2]
-    except BadAddress:
-        return None
+    address = _validated(f"a@{domain}")
+    return address and address.partition("@")[2]
 
 
 @cache
@@ -58,15 +57,14 @@ def _special_use() -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 
 
-def _validated(text: str) -> str:
+def _validated(text: str) -> str | None:
+    """*text* as email-validator writes it, or None if it refuses."""
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  slow to import, rarely needed
 
     try:
-        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        return validate_email(text, check_deliverability=False, allow_smtputf8=False).ascii_email
     except EmailNotValidError:
-        raise BadAddress(_why(text)) from None
-    assert valid.ascii_email is not None  # as SMTPUTF8 is not allowed
-    return valid.ascii_email
+        return None
 
 
 def _why(text: str) -> str:
@@ -78,16 +76,8 @@ def _why(text: str) -> str:
         return "the address has no @"
     if not local.isascii():
         return "the address has letters before the @ that many mail servers do not take"
-    if not domain or _domain_is_bad(domain):
+    if not _validated(f"a@{domain}"):
         return "what stands after the @ is no domain"
     if len(text) > _SURELY_SHORT:
         return "the address is too long"
     return "what stands before the @ cannot be right"
-
-
-def _domain_is_bad(domain: str) -> bool:
-    return (
-        "@" in domain
-        or _PLAIN.fullmatch(f"a@{domain}") is None
-        or (len(domain) < _SURELY_SHORT and _domain(domain) is None)
-    )

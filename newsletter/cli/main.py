@@ -1,15 +1,14 @@
 """The command `newsletter`: which commands there are, and how errors are shown.
 
-A command's module is imported only when it is run, so that `--help` and quick commands stay quick.
+A command's module is imported only when it is run, so that `--help` and quick commands stay quick; for the
+same reason nothing stands at the top here that only some of them need, not even pathlib.
 """
 
 from __future__ import annotations
 
 import io
 import sys
-import traceback
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import click
@@ -52,7 +51,7 @@ class LazyGroup(click.Group):
         """The names of all commands, in the order of a week."""
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
             return None
@@ -60,7 +59,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command meant by the words *args*; the nearest ones are named where there is none."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as err:
+            raise click.exceptions.NoSuchCommand(err.command_name, possibilities=COMMANDS, ctx=ctx) from err
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The commands by section, without importing any of them."""
         for title, commands in SECTIONS.items():
             with formatter.section(title):
@@ -84,34 +92,38 @@ class LazyGroup(click.Group):
 
 def show_bug(err: Exception, *, verbose: bool) -> None:
     """Say that this program is at fault, and where; the whole traceback only if it was asked for."""
+    import traceback
+    from pathlib import Path
+
     frame = traceback.extract_tb(err.__traceback__)[-1]
-    click.echo(
-        f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {Path(frame.filename).name}:{frame.lineno}",
-        err=True,
-    )
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    click.echo(f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {place}", err=True)
     if verbose:
         click.echo("".join(traceback.format_exception(err)), err=True)
     else:
         click.echo("     this is our mistake, not yours; `newsletter -v …` shows all of it, for a report", err=True)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 wrong words or settings, 3 the letter has problems or is not approved, "
+    "4 some deliveries are in doubt, 70 a bug."
+)
+
+
+@click.group(
+    cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "--config",
-    type=click.Path(path_type=Path),
+    type=click.Path(),
     metavar="FOLDER",
     help="The newsletter's folder; else the nearest with a newsletter.toml.",
 )
 @click.option("-v", "--verbose", is_flag=True, help="Show all of an unexpected error.")
 @click.version_option(__version__, prog_name="newsletter")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None, verbose: bool) -> None:  # noqa: ARG001, FBT001 - read by `invoke`
-    r"""Write a letter as Markdown, approve it in Git, and send it to every reader once, at their own eight o'clock.
-
-    \b
-    Exit codes: 0 done, 1 failed, 2 wrong words or settings, 3 the letter has problems or is not approved,
-    4 some deliveries are in doubt, 70 a bug.
-    """
+def cli(ctx: click.Context, config: str | None, verbose: bool) -> None:  # noqa: ARG001, FBT001 - read by `invoke`
+    """Write a letter as Markdown, approve it in Git, and send it to every reader once, at their own eight o'clock."""
     ctx.obj = config
 
 

@@ -38,8 +38,8 @@ def with_newsletter(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def root_of(ctx: click.Context) -> Path:
     """The newsletter's folder: as given, else the nearest from here upwards."""
-    given: Path | None = ctx.find_root().obj
-    return given or find_root(Path.cwd()) or Path.cwd()
+    given: str | None = ctx.find_root().obj
+    return Path(given) if given else find_root(Path.cwd()) or Path.cwd()
 
 
 def say(text: str) -> None:
@@ -67,7 +67,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False, show_header=any(columns))
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index in right else "left", overflow="fold")
     for row in rows:

@@ -8,7 +8,7 @@ import click
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.people import People
-from newsletter.app.sending import Sending, Standing
+from newsletter.app.sending import Sending
 from newsletter.cli.output import (
     confirm,
     instant,
@@ -25,6 +25,7 @@ from newsletter.cli.output import (
 )
 from newsletter.delivery.outcome import Status
 from newsletter.errors import Doubt, IssueHasProblems
+from newsletter.usecases.report import Standing
 
 if TYPE_CHECKING:
     from newsletter.delivery.plan import PlannedIssue
@@ -100,9 +101,10 @@ def send(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
     elif not confirm(f"Send what is due of {planned.issue_id}?", yes=yes):
         say("Nothing was sent.")
         return
-    with progress("sending", total=planned.candidates) as watch:
+    with progress("sending", total=_to_come(sending.status(planned.issue_id)[0])) as watch:
         done = sending.send(planned, watch)
-    say(f"{people(done)} mailed now." if done else "Nothing was due that had not been sent: nobody was mailed now.")
+    provider = newsletter.settings.provider
+    say(f"Handed to the {provider} now: {people(done)}." if done else "Nothing was due that had not been handed over.")
     standing = sending.status(planned.issue_id)
     _show_status(standing, as_json=as_json)
     _doubt(standing[0])
@@ -134,7 +136,7 @@ def _show_status(statuses: list[Standing], *, as_json: bool) -> None:
         _show_tally(statuses[0])
     else:
         print_table(
-            ("letter", "stands", "people", "mailed", "to come", "held"),
+            ("letter", "stands", "people", "handed over", "to come", "held"),
             [(each.issue_id, _stands(each), *_numbers(each)) for each in statuses],
             right=(2, 3, 4, 5),
         )
@@ -142,16 +144,22 @@ def _show_status(statuses: list[Standing], *, as_json: bool) -> None:
 
 def _stands(status: Standing) -> str:
     if status.tally:
-        to_come = sum(status.tally.by_status.get(state, 0) for state in (Status.PLANNED, Status.CLAIMED))
-        return "under way" if to_come else "done"
+        held = status.tally.by_status.get(Status.HELD)
+        return "under way" if _to_come(status) else "some held" if held else "done"
     return f"approved, revision {status.approved_revision}" if status.approved_revision else "draft"
+
+
+def _to_come(status: Standing) -> int:
+    """How many people are still to be mailed, now or at their time."""
+    count = status.tally.by_status if status.tally else {}
+    return count.get(Status.PLANNED, 0) + count.get(Status.CLAIMED, 0)
 
 
 def _numbers(status: Standing) -> tuple[str, str, str, str]:
     if not status.tally:
         return "", "", "", ""
     count = status.tally.by_status
-    to_come = count.get(Status.PLANNED, 0) + count.get(Status.CLAIMED, 0)
+    to_come = _to_come(status)
     return (
         f"{status.tally.candidates:,}",
         f"{count.get(Status.ACCEPTED, 0):,}",
@@ -163,10 +171,10 @@ def _numbers(status: Standing) -> tuple[str, str, str, str]:
 _MEANINGS = {
     "planned": "waiting for their time",
     "claimed": "in a sender's hands",
-    "accepted": "mailed",
+    "accepted": "handed over",
     "refused": "refused by the provider",
     "deferred": "the provider wants it later",
-    "unknown": "in doubt: mailed or not",
+    "unknown": "in doubt: handed over or not",
     "held": "held: their time passed",
     "cancelled": "called off",
     "suppressed": "left after the plan",

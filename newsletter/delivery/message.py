@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 from newsletter.pieces import DATE, MESSAGE_ID, SUBJECT, TO, Pieces, address_header
@@ -78,10 +78,12 @@ def delivery_ref(issue_no: int, seq: int, *, secret: bytes) -> str:
     seq, so a reference tells nobody how long the list is, and no table of references is needed. Lower
     case base32, because it stands in file names, Message-IDs and the local parts of addresses.
     """
-    payload = struct.pack(">Q", seq)
-    tag = blake2b(payload, key=secret, digest_size=12, person=b"delivery").digest()
-    masked = bytes(a ^ b for a, b in zip(payload, blake2b(tag, key=secret, digest_size=8).digest(), strict=True))
-    return f"{issue_no}-{base64.b32encode(tag + masked).decode().lower()}"
+    tags, masks = _keyed(secret)
+    sealer = tags.copy()
+    sealer.update(struct.pack(">Q", seq))
+    tag = sealer.digest()
+    masked = seq ^ _mask(masks, tag)
+    return f"{issue_no}-{base64.b32encode(tag + masked.to_bytes(8)).decode().lower()}"
 
 
 def read_delivery_ref(ref: str, *, secret: bytes) -> int | None:
@@ -91,16 +93,25 @@ def read_delivery_ref(ref: str, *, secret: bytes) -> int | None:
         raw = base64.b32decode(sealed.upper())
     except ValueError:
         return None
-    mask = blake2b(raw[:12], key=secret, digest_size=8).digest()
-    seq = int.from_bytes(bytes(a ^ b for a, b in zip(raw[12:], mask, strict=False)))
-    return seq if number.isdecimal() and delivery_ref(int(number), seq, secret=secret) == ref else None
+    seq = int.from_bytes(raw[12:]) ^ _mask(_keyed(secret)[1], raw[:12])
+    known = number.isdecimal() and len(raw) == 20 and delivery_ref(int(number), seq, secret=secret) == ref
+    return seq if known else None
+
+
+@lru_cache(maxsize=16)
+def _keyed(secret: bytes) -> tuple[blake2b, blake2b]:
+    """What makes the tags and the masks of a plan; keying a hash costs as much as using it, so it is done once."""
+    return blake2b(key=secret, digest_size=12, person=b"delivery"), blake2b(key=secret, digest_size=8)
+
+
+def _mask(masks: blake2b, tag: bytes) -> int:
+    masker = masks.copy()
+    masker.update(tag)
+    return int.from_bytes(masker.digest())
 
 
 def values_digest(values: Mapping[str, str]) -> bytes:
     """16 bytes that tell whether a delivery would be filled with the same values again."""
-    digest = blake2b(digest_size=16, person=b"hole values")
-    for name in sorted(values):
-        for part in (name, values[name]):
-            octets = part.encode()
-            digest.update(len(octets).to_bytes(4) + octets)
-    return digest.digest()
+    # Each text with its length in front, so that no two rows of values make the same bytes.
+    parts = [f"{len(name)}:{name}{len(values[name])}:{values[name]}" for name in sorted(values)]
+    return blake2b("".join(parts).encode(), digest_size=16, person=b"hole values").digest()

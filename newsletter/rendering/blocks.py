@@ -210,7 +210,7 @@ def block_problems(blocks: Sequence[Block]) -> list[Problem]:
             address = block.attributes.get(name, "")
             if address and not address.startswith(("https://", "mailto:", "tel:")) and not MARK.match(address):
                 problems.append(
-                    Problem(at=block.at, what=f"{name}={address!r} is no full address", hint="write it with https://")
+                    Problem(at=block.at, what=f"{name}={address!r} is no full https:// address", hint="write all of it")
                 )
         for name in ("width", "height"):
             size = block.attributes.get(name, "")
@@ -242,6 +242,6 @@ def _link_problems(block: Block) -> list[Problem]:
                 and not MARK.match(address)
             ):
                 problems.append(
-                    Problem(at=at, what=f"the link {address!r} is no full address", hint="write it with https://")
+                    Problem(at=at, what=f"the link {address!r} is no full https:// address", hint="write all of it")
                 )
     return problems

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from newsletter.content.issue import Block, Issue, Problem, Span
 from newsletter.rendering import blocks as rendered
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
-from newsletter.rendering.holes import MARK, Marker, Misplaced, cut_html, cut_text
+from newsletter.rendering.holes import Marker, Misplaced, cut_html
 from newsletter.rendering.inline import inline_css, refuse_traps
 from newsletter.rendering.theme import Theme
 
@@ -183,42 +183,14 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
     )
 
 
-def constants(edition: Edition) -> dict[str, str]:
-    """The fields that are the same for all readers of *edition*."""
-    return {"archive_url": edition.archive_url, "newsletter_name": edition.identity.newsletter}
-
-
 def _check_holes(edition: Edition, draft: _Draft) -> list[Problem]:
-    expressions, fixed = draft.marker.expressions, constants(edition)
-    problems: list[Problem] = []
+    """The holes that ended up where no value would be safe."""
+    problems: dict[str, Problem] = {}
     for variant in edition.variants:
         try:
-            pieces = [cut_html(variant.html, expressions, fixed), cut_text(variant.text, expressions, fixed)]
+            cut_html(variant.html, draft.marker.expressions, edition.constants)
         except Misplaced as err:
-            problems.append(
-                Problem(
-                    at=Span(draft.issue.path),
-                    what=str(err),
-                    hint="put it into a sentence, or after https://… in an address",
-                )
-            )
-            continue
-        left = [
-            each
-            for each in pieces
-            if any(isinstance(part, bytes) and MARK.search(part.decode()) for part in each.parts)
-        ]
-        if left:
-            problems.append(
-                Problem(
-                    at=Span(draft.issue.path),
-                    what="a personal field was not cut out",
-                    hint="this is a bug; please report it",
-                )
-            )
-    return list(dict.fromkeys(problems))
-
-
-def without_conditions(edition: Edition) -> Variant:
-    """The variant the public sees: the blocks without conditions."""
-    return edition.variants[0]
+            at = draft.marker.places.get(err.source, Span(draft.issue.path))
+            hint = "put it into a sentence, or after https://… in an address"
+            problems[err.source] = Problem(at=at, what=str(err), hint=hint)
+    return list(problems.values())

@@ -20,7 +20,7 @@ class Identity:
     reply_to: str
     newsletter: str
     list_id: str
-    leave_mode: str  # own | provider | mailto
+    leave_mode: str  # own | mailto
     leave_mailto: str
 
     @property
@@ -66,6 +66,11 @@ class Edition:
     holes: tuple[str, ...]
     needs: Mapping[str, str]  # field shown without a fallback → path:line
     variants: tuple[Variant, ...]
+
+    @property
+    def constants(self) -> dict[str, str]:
+        """The fields that are the same for all readers."""
+        return {"archive_url": self.archive_url, "newsletter_name": self.identity.newsletter}
 
     def to_bytes(self) -> bytes:
         """The bytes that are hashed, approved and kept: sorted, one line of the letter a line."""

@@ -110,11 +110,10 @@ def _refuse_foreign(root: nodes.Node, source: str) -> None:
                     f"no filter {node.name!r} in {{{{ {source} }}}}", f"the filters are: {', '.join(sorted(FILTERS))}"
                 )
         elif not isinstance(node, _NODES):
-            word = {"Getattr": "attributes", "Getitem": "subscripts", "Call": "calls", "Test": "tests"}.get(
-                type(node).__name__, "this"
-            )
+            words = {"Getattr": "attributes", "Getitem": "subscripts", "Call": "calls", "Test": "tests"}
+            used = words.get(type(node).__name__, "more than fields and texts")
             raise BadExpression(
-                f"{{{{ {source} }}}} uses {word}, which letters do not have",
+                f"{{{{ {source} }}}} uses {used}, which letters do not have",
                 'use a field and filters; for conditions write for="segment:…" on the block',
             )
 

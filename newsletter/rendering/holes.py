@@ -43,7 +43,12 @@ EncoderAt = Callable[[re.Match[str], Expression], str]
 
 
 class Misplaced(ValueError):
-    """A hole stands where no value could be put safely."""
+    """A hole stands where no value could be put safely; `source` is its expression."""
+
+    def __init__(self, source: str, where: str) -> None:
+        """Say *where* the expression *source* stands."""
+        super().__init__(f"{{{{ {source} }}}} {where}")
+        self.source = source
 
 
 @dataclass(slots=True)
@@ -53,6 +58,7 @@ class Marker:
     custom_fields: Sequence[str] = ()
     expressions: list[Expression] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    places: dict[str, Span] = field(default_factory=dict)  # expression → where it stands first
     uses: dict[str, Span] = field(default_factory=dict)  # field needed without a fallback → where first
 
     def mark(self, text: str, at: Span) -> str:
@@ -101,6 +107,7 @@ class Marker:
             self.uses.setdefault(name, at)
         if expression not in self.expressions:
             self.expressions.append(expression)
+            self.places[expression.source] = at
         return f"zqH{self.expressions.index(expression):04d}Hqz"
 
 
@@ -128,22 +135,22 @@ def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: E
     if markup["closed"]:
         if markup[0].lower().startswith("<title"):
             return "html"
-        raise Misplaced(f"{{{{ {expression.source} }}}} stands in a comment or a style")
+        raise Misplaced(expression.source, "stands in a comment or a style")
     for attribute in _ATTRIBUTE.finditer(markup[0]):
         start = markup.start() + attribute.start(2) + 1
         if start <= mark.start() < markup.start() + attribute.end(2):
             if attribute[1].lower() not in _URL_ATTRIBUTES:
                 return "html"
             if attribute[1].lower() in _FETCHED:
-                raise Misplaced(f"a picture with {{{{ {expression.source} }}}} in its address would tell who opens it")
+                raise Misplaced(expression.source, "in the address of a picture would tell who opens it")
             if mark.start() > start:
                 if _HOST.fullmatch(mark.string, start, mark.start()):
-                    raise Misplaced(f"{{{{ {expression.source} }}}} would decide which site a link leads to")
+                    raise Misplaced(expression.source, "would decide which site a link leads to")
                 return "url"
             if expression.source in (*LINK_FIELDS, *CONSTANT_FIELDS):
                 return "href"
-            raise Misplaced(f"an address cannot begin with {{{{ {expression.source} }}}}; put https://… before it")
-    raise Misplaced(f"{{{{ {expression.source} }}}} stands inside a tag, outside its attributes")
+            raise Misplaced(expression.source, "begins an address; put https://… before it")
+    raise Misplaced(expression.source, "stands inside a tag, outside its attributes")
 
 
 def cut_text(text: str, expressions: Sequence[Expression], constants: Mapping[str, str]) -> Pieces:

@@ -89,17 +89,18 @@ def _checked(data: dict[str, Any]) -> dict[str, Any]:
         if name not in KEYS[""] and (name not in (*KEYS, "fields") or not isinstance(content, dict)):
             known = [*KEYS[""], *KEYS, "fields"]
             raise SettingsError(f"unknown section or key {name!r}", at=FILE, hint=_nearest(name, known))
+    for section, keys in KEYS.items():
+        for name in data.get(section, {}):
+            if name not in keys:
+                raise SettingsError(f"unknown key {name!r}", at=f"{FILE} [{section}]", hint=_nearest(name, keys))
     values = {"fields": _try(allowed.fields, data.get("fields", {}), f"{FILE} [fields]")}
     for section, keys in KEYS.items():
-        table = data.get(section, {}) if section else {name: data[name] for name in keys if name in data}
+        table = data.get(section, {}) if section else data
         values |= _section(table, keys, at=f"{FILE} [{section}]" if section else FILE)
     return values
 
 
 def _section(table: Mapping[str, object], keys: Mapping[str, Key], *, at: str) -> dict[str, Any]:
-    for name in table:
-        if name not in keys:
-            raise SettingsError(f"unknown key {name!r}", at=at, hint=_nearest(name, keys))
     values = {}
     for name, key in keys.items():
         if name in table:

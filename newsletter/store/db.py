@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from newsletter.errors import SettingsError, StoreError
@@ -67,7 +67,7 @@ class Database:
         try:
             with engine.connect() as connection, connection.begin():
                 yield connection
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except (DBAPIError, sqlite3.Error) as error:
             # The original may quote a row, hence an address.
             raise in_our_words(error, place=self.place) from None
         except Exception as error:
@@ -132,7 +132,7 @@ def _postgresql(url: URL) -> Database:
     try:
         engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
     except (ImportError, NoSuchModuleError):
-        hint = "install it: pip install 'newsletter[postgres]'"
+        hint = "install psycopg beside the newsletter, e.g. with its extra 'postgres' (README, Install)"
         raise SettingsError("the PostgreSQL driver is not installed", hint=hint, at="database") from None
 
     @event.listens_for(engine, "connect")

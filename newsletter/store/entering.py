@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from binascii import b2a_base64
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -69,7 +69,7 @@ def enter(connection: Connection, entries: Sequence[Entry], *, evidence: Evidenc
             changes.counts["unchanged" if entry.state in DEPARTED else "kept_away"] += 1
         else:
             number = next_id + len(changes.added)
-            changes.added.append(_row(number, entry, address_key, hashed, token, joined_at))
+            changes.added.append((number, entry.address, address_key, hashed, *_told(entry), token, joined_at))
     changes.counts["added"] = len(changes.added)
     _write(connection, changes, evidence)
     return ImportCounts(**changes.counts)
@@ -123,7 +123,7 @@ def _meet_again(entry: Entry, person: Row[*tuple[Any, ...]], *, barred: bool, ch
     news = _news(entry, person)
     if news:
         changes.refreshed.append(
-            {"person_id": person.id, **{name: person._mapping[name] for name in _REFRESHED}, **news}
+            {"person_id": person.id, **{name: getattr(person, name) for name in _REFRESHED}, **news}
         )
     if entry.state in MOVES[state]:
         changes.moved.append((person.id, entry.state))
@@ -141,17 +141,12 @@ def _news(entry: Entry, person: Row[*tuple[Any, ...]]) -> dict[str, object]:
     values = {name: value for name, value in entry.attributes.items() if value}
     if values:
         told["attributes"] = write_attributes({**read_attributes(person.attributes), **values})
-    return {name: value for name, value in told.items() if value and value != person._mapping[name]}
+    return {name: value for name, value in told.items() if value and value != getattr(person, name)}
 
 
-def _row(number: int, entry: Entry, key: str, hashed: bytes, token: str, joined_at: int) -> tuple[object, ...]:
-    """A new row of `subscribers`, in the order of its columns."""
-    values: Mapping[str, str] = {name: value for name, value in entry.attributes.items() if value}
+def _told(entry: Entry) -> tuple[object, ...]:
+    """What an entry says of a new person: the columns of `subscribers` from `name` to `attributes`."""
     return (
-        number,
-        entry.address,
-        key,
-        hashed,
         entry.name,
         entry.first_name,
         entry.state.value,
@@ -160,9 +155,7 @@ def _row(number: int, entry: Entry, key: str, hashed: bytes, token: str, joined_
         (ZoneSource.IMPORT if entry.zone else ZoneSource.DEFAULT).value,
         entry.language,
         write_tags(entry.tags),
-        write_attributes(values),
-        token,
-        joined_at,
+        write_attributes({name: value for name, value in entry.attributes.items() if value}),
     )
 
 

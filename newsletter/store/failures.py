@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.errors import StoreError
 
@@ -74,9 +74,8 @@ def in_our_words(error: Exception, *, place: str) -> StoreError:
     if isinstance(original, sqlite3.Error):
         message, hint = _of_sqlite(original)
     elif hasattr(original, "sqlstate"):
-        message, hint = _of_postgresql(original, connected=not _is_operational(original))
-    elif isinstance(original, SQLAlchemyError):
-        message, hint = f"the database layer failed ({type(original).__name__})", "this is a bug; please report it"
+        broke = isinstance(error, DBAPIError) and error.connection_invalidated
+        message, hint = _POSTGRESQL["08"] if broke else _of_postgresql(original)
     else:
         message, hint = f"the database failed ({type(original).__name__})", ""
     return StoreError(message, hint=hint, at=place)
@@ -93,9 +92,9 @@ def _of_sqlite(error: sqlite3.Error) -> tuple[str, str]:
     return f"the database refused ({getattr(error, 'sqlite_errorname', type(error).__name__)})", ""
 
 
-def _of_postgresql(error: BaseException, *, connected: bool) -> tuple[str, str]:
+def _of_postgresql(error: BaseException) -> tuple[str, str]:
     state: str | None = getattr(error, "sqlstate", None)
-    if state is None and not connected:
+    if state is None and any(each.__name__ == "OperationalError" for each in type(error).__mro__):
         text = str(error)
         state = next((code for words, code in _CONNECTION if words in text), None)
         if state is None:
@@ -105,7 +104,3 @@ def _of_postgresql(error: BaseException, *, connected: bool) -> tuple[str, str]:
             return _POSTGRESQL[key]
     constraint = getattr(getattr(error, "diag", None), "constraint_name", None)
     return f"the database refused ({' '.join(filter(None, (state or type(error).__name__, constraint)))})", ""
-
-
-def _is_operational(error: BaseException) -> bool:
-    return any(each.__name__ == "OperationalError" for each in type(error).__mro__)

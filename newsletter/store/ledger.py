@@ -11,18 +11,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row
 
+from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.outcome import Receipt, Status, move
 from newsletter.delivery.plan import Claim, Claimed
 from newsletter.errors import LeaseLost, StoreError
-from newsletter.store import rules
+from newsletter.store import statements
 from newsletter.store.db import Database, append, is_duplicate
-from newsletter.store.rows import COLUMNS, person
-from newsletter.store.tables import BatchState, batches, deliveries, epoch, outcomes, subscribers
+from newsletter.store.rows import person
+from newsletter.store.tables import BatchState, epoch, outcomes
 from newsletter.store.workers import is_gone
 
 LEASE_S = 120  # how long a worker may keep a batch without a sign of life
+
+_Batch = Row[*tuple[Any, ...]]
+_Member = tuple[int, Subscriber, str | None]  # seq, person, and why they may not be mailed now, if so
 
 
 class SqlLedger:
@@ -37,18 +41,20 @@ class SqlLedger:
         Only what was due after *not_before*; None if nothing is left to claim now. Whether each person may
         still be mailed is asked again here, in the transaction that claims.
         """
+        window = {"issue_no": issue_no, "now": now, "not_before": not_before}
         while True:
             with self._db.writing() as connection:
-                batch = _next_due(connection, issue_no, now=now, not_before=not_before)
+                batch = connection.execute(statements.NEXT_DUE, window).first()
                 if batch is None:
                     return None
-                hi = _take(connection, issue_no, batch, hi=min(batch.hi, batch.lo + limit), now=now, worker=worker)
-                members = _members(connection, issue_no, batch, hi=hi, now=now)
-                gone = [(issue_no, seq, why) for seq, _, why in members if why is not None]
-                append(connection, outcomes, [_outcome(*each, at=epoch(now)) for each in gone])
-                if len(gone) < len(members):
-                    left = tuple(Claimed(seq=seq, person=who) for seq, who, why in members if why is None)
-                    return _claim(issue_no, batch, left, claimed_at=batch.claimed_at or now, worker=worker)
+                hi = min(batch.hi, batch.lo + limit)
+                _take(connection, batch, hi=hi, now=now, worker=worker)
+                members = _members(connection, batch, hi=hi, now=now)
+                gone = [Receipt(seq=seq, status=Status.SUPPRESSED, reason=why) for seq, _, why in members if why]
+                append(connection, outcomes, [_outcome(issue_no, each, at=epoch(now)) for each in gone])
+                mailable = [member for member in members if not member[2]]
+                if mailable:
+                    return _claim(batch, mailable, claimed_at=batch.claimed_at or now, worker=worker)
                 _close(connection, issue_no, batch.lo, BatchState.DONE)
 
     def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:
@@ -56,19 +62,17 @@ class SqlLedger:
 
         Everybody who may have been mailed is among them, whether or not they may still be.
         """
-        held = select(batches).where(batches.c.issue_no == issue_no, batches.c.state == BatchState.CLAIMED.value)
         with self._db.writing() as connection:
-            for batch in connection.execute(held.order_by(batches.c.lo)).all():
+            for batch in connection.execute(statements.CLAIMED, {"issue_no": issue_no}).all():
                 if batch.lease_until > now and not is_gone(batch.worker):
                     continue
-                mine = and_(_named(issue_no, batch.lo), *_as_seen(batch))
-                values = {"worker": worker, "lease_until": _lease(now)}
-                if connection.execute(update(batches).where(mine).values(values)).rowcount == 0:
+                seen = {"issue": issue_no, "first": batch.lo, "from": batch.worker, "until": batch.lease_until}
+                mine = {"worker": worker, "lease_until": _lease(now)}
+                if connection.execute(statements.TAKE_OVER, seen | mine).rowcount == 0:
                     continue  # somebody else was quicker
-                members = _members(connection, issue_no, batch, hi=batch.hi, now=now)
+                members = _members(connection, batch, hi=batch.hi, now=now)
                 if members:
-                    left = tuple(Claimed(seq=seq, person=who) for seq, who, _ in members)
-                    return _claim(issue_no, batch, left, claimed_at=batch.claimed_at, worker=worker)
+                    return _claim(batch, members, claimed_at=batch.claimed_at, worker=worker)
                 _close(connection, issue_no, batch.lo, BatchState.DONE)
         return None
 
@@ -79,23 +83,13 @@ class SqlLedger:
         """
         with self._db.writing() as connection:
             hi = _renew(connection, claim, now=now)
-            rows = []
+            rows, at = [], epoch(now)
             for receipt in receipts:
                 if move(Status.CLAIMED, receipt.status) is Status.PLANNED:
                     continue
                 if not claim.batch_no <= receipt.seq < hi:
                     raise StoreError(f"delivery {receipt.seq} is not in batch {claim.batch_no}")
-                rows.append(
-                    _outcome(
-                        claim.issue_no,
-                        receipt.seq,
-                        receipt.reason,
-                        at=epoch(now),
-                        status=receipt.status,
-                        provider_id=receipt.provider_id,
-                        digest=digests.get(receipt.seq, b""),
-                    )
-                )
+                rows.append(_outcome(claim.issue_no, receipt, at=at, digest=digests.get(receipt.seq, b"")))
             try:
                 append(connection, outcomes, rows)
             except Exception as error:
@@ -107,73 +101,64 @@ class SqlLedger:
         """Close the batch; deliveries of it that still have no outcome can be claimed again."""
         with self._db.writing() as connection:
             hi = _renew(connection, claim, now=now)
-            known = select(func.count()).where(_outcomes_of(claim.issue_no, claim.batch_no, hi))
-            complete = connection.execute(known).scalar_one() == hi - claim.batch_no
+            span = {"issue_no": claim.issue_no, "lo": claim.batch_no, "hi": hi}
+            complete = connection.execute(statements.COUNT_OUTCOMES, span).scalar_one() == hi - claim.batch_no
             _close(connection, claim.issue_no, claim.batch_no, BatchState.DONE if complete else BatchState.PLANNED)
 
+    def revise(self, issue_no: int, receipts: Sequence[Receipt], *, now: datetime) -> None:
+        """Change outcomes, because the provider or a person knows better; what they were is kept.
 
-def _next_due(
-    connection: Connection, issue_no: int, *, now: datetime, not_before: datetime
-) -> Row[*tuple[Any, ...]] | None:
-    """The first batch that can be claimed; on PostgreSQL it is locked, and those locked by others are passed over."""
-    query = (
-        select(batches)
-        .where(batches.c.issue_no == issue_no, batches.c.state == BatchState.PLANNED.value)
-        .where(batches.c.due_at > not_before, batches.c.due_at <= now)
-        .order_by(batches.c.lo)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return connection.execute(query).first()
+        PLANNED, with the proof that it needs, makes the delivery claimable again. Raises IllegalMove, or
+        StoreError if there is no outcome to change.
+        """
+        with self._db.writing() as connection:
+            for receipt in receipts:
+                _revise(connection, issue_no, receipt, now=now)
 
 
-def _take(
-    connection: Connection, issue_no: int, batch: Row[*tuple[Any, ...]], *, hi: int, now: datetime, worker: str
-) -> int:
-    """Claim the deliveries from the batch's `lo` up to *hi*, which comes back; what is beyond stays planned."""
-    claimed = {
-        "state": BatchState.CLAIMED.value,
-        "claimed_at": batch.claimed_at or now,
-        "lease_until": _lease(now),
-        "worker": worker,
-    }
-    if hi == batch.hi:
-        connection.execute(update(batches).where(_named(issue_no, batch.lo)).values(claimed))
+def _revise(connection: Connection, issue_no: int, receipt: Receipt, *, now: datetime) -> None:
+    """Change one outcome, and remember what it was."""
+    key = {"issue_no": issue_no, "seq": receipt.seq}
+    named = {"issue": issue_no, "number": receipt.seq}
+    old = connection.execute(statements.OUTCOME, key).first()
+    if old is None:
+        raise StoreError(f"delivery {receipt.seq} has no outcome that could be changed")
+    new = move(Status(old.status), receipt.status)
+    was = {"old": old.status, "old_at": old.at, "old_reason": old.reason}
+    connection.execute(statements.REMEMBER, key | named | was | {"new": new.value, "at": now, "reason": receipt.reason})
+    if new is Status.PLANNED:
+        connection.execute(statements.FORGET_OUTCOME, key)
+        connection.execute(statements.REOPEN, named)
     else:
-        connection.execute(update(batches).where(_named(issue_no, batch.lo)).values(lo=hi))
-        part = {"issue_no": issue_no, "lo": batch.lo, "hi": hi, "due_at": batch.due_at, **claimed}
-        connection.execute(insert(batches).values(part))
-    return hi
+        says = {"status": new.value, "at": now, "reason": receipt.reason, "from": old.status}
+        connection.execute(statements.CHANGE_OUTCOME, named | says)
 
 
-def _members(
-    connection: Connection, issue_no: int, batch: Row[*tuple[Any, ...]], *, hi: int, now: datetime
-) -> list[tuple[int, Any, str | None]]:
-    """The deliveries of a batch without outcome: seq, person, and why they may not be mailed now, if so."""
+def _take(connection: Connection, batch: _Batch, *, hi: int, now: datetime, worker: str) -> None:
+    """Claim the deliveries from the batch's `lo` up to *hi*; what is beyond stays planned."""
+    named = {"issue": batch.issue_no, "first": batch.lo}
+    if hi < batch.hi:
+        connection.execute(statements.MOVE_UP, named | {"lo": hi})
+        part = {"issue_no": batch.issue_no, "lo": batch.lo, "hi": hi, "due_at": batch.due_at}
+        connection.execute(statements.SPLIT_OFF, part | {"state": BatchState.PLANNED.value})
+    mine = {"claimed_at": batch.claimed_at or now, "lease_until": _lease(now), "worker": worker}
+    connection.execute(statements.TAKE, named | mine)
+
+
+def _members(connection: Connection, batch: _Batch, *, hi: int, now: datetime) -> list[_Member]:
+    """The deliveries of a batch that have no outcome."""
+    span = {"issue_no": batch.issue_no, "lo": batch.lo, "hi": hi}
     known: frozenset[int] = frozenset()
-    if batch.claimed_at is not None:  # a batch that was never claimed has no outcomes
-        known = frozenset(
-            connection.execute(select(outcomes.c.seq).where(_outcomes_of(issue_no, batch.lo, hi))).scalars()
-        )
-    query = (
-        select(deliveries.c.seq, rules.why_not(now=now), *COLUMNS)
-        .join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id)
-        .where(deliveries.c.issue_no == issue_no, deliveries.c.seq >= batch.lo, deliveries.c.seq < hi)
-        .order_by(deliveries.c.seq)
-    )
-    return [(row[0], person(row[2:]), row[1]) for row in connection.execute(query) if row[0] not in known]
+    if batch.claimed_at is not None:  # a batch that was never claimed has none
+        known = frozenset(connection.execute(statements.SETTLED, span).scalars())
+    rows = connection.execute(statements.MEMBERS, span | {"now": now}).all()
+    return [(row[-2], person(row), row[-1]) for row in rows if row[-2] not in known]
 
 
 def _renew(connection: Connection, claim: Claim, *, now: datetime) -> int:
     """Prolong the lease of our batch; its `hi`. Raises LeaseLost if it is not ours any more."""
-    ours = and_(_named(claim.issue_no, claim.batch_no), batches.c.state == BatchState.CLAIMED.value)
-    renewed = (
-        update(batches)
-        .where(ours, batches.c.worker == claim.worker)
-        .values(lease_until=_lease(now))
-        .returning(batches.c.hi)
-    )
-    hi: int | None = connection.execute(renewed).scalar()
+    ours = {"issue": claim.issue_no, "first": claim.batch_no, "from": claim.worker}
+    hi: int | None = connection.execute(statements.RENEW, ours | {"lease_until": _lease(now)}).scalar()
     if hi is None:
         raise LeaseLost(
             f"another sender took over batch {claim.batch_no}",
@@ -184,52 +169,23 @@ def _renew(connection: Connection, claim: Claim, *, now: datetime) -> int:
 
 def _close(connection: Connection, issue_no: int, lo: int, state: BatchState) -> None:
     """Give a batch back; `claimed_at` stays."""
-    values = {"state": state.value, "worker": None, "lease_until": None}
-    connection.execute(update(batches).where(_named(issue_no, lo)).values(values))
+    connection.execute(statements.CLOSE, {"issue": issue_no, "first": lo, "state": state.value})
 
 
-def _claim(
-    issue_no: int, batch: Row[*tuple[Any, ...]], left: tuple[Claimed, ...], *, claimed_at: datetime, worker: str
-) -> Claim:
+def _claim(batch: _Batch, members: Sequence[_Member], *, claimed_at: datetime, worker: str) -> Claim:
     return Claim(
-        issue_no=issue_no,
+        issue_no=batch.issue_no,
         batch_no=batch.lo,
         worker=worker,
         claimed_at=claimed_at,
         due_at=batch.due_at,
-        deliveries=left,
+        deliveries=tuple(Claimed(seq=seq, person=who) for seq, who, _ in members),
     )
 
 
-def _outcome(
-    issue_no: int,
-    seq: int,
-    reason: str,
-    *,
-    at: int,
-    status: Status = Status.SUPPRESSED,
-    provider_id: str = "",
-    digest: bytes = b"",
-) -> tuple[object, ...]:
+def _outcome(issue_no: int, receipt: Receipt, *, at: int, digest: bytes = b"") -> tuple[object, ...]:
     """A row of `outcomes`, in the order of its columns."""
-    return (issue_no, seq, status.value, at, provider_id, reason, digest)
-
-
-def _named(issue_no: int, lo: int) -> ColumnElement[bool]:
-    return and_(batches.c.issue_no == issue_no, batches.c.lo == lo)
-
-
-def _as_seen(batch: Row[*tuple[Any, ...]]) -> tuple[ColumnElement[bool], ...]:
-    """That nobody touched the batch since we looked."""
-    return (
-        batches.c.state == batch.state,
-        batches.c.worker == batch.worker,
-        batches.c.lease_until == batch.lease_until,
-    )
-
-
-def _outcomes_of(issue_no: int, lo: int, hi: int) -> ColumnElement[bool]:
-    return and_(outcomes.c.issue_no == issue_no, outcomes.c.seq >= lo, outcomes.c.seq < hi)
+    return (issue_no, receipt.seq, receipt.status.value, at, receipt.provider_id, receipt.reason, digest)
 
 
 def _lease(now: datetime) -> datetime:

@@ -16,6 +16,8 @@ from newsletter.audience.suppression import REASONS
 from newsletter.store.rows import SUPPRESSED
 from newsletter.store.tables import subscribers
 
+Now = datetime | ColumnElement[datetime]
+
 
 class _Attribute(FunctionElement[str]):
     """A value of a JSON object by its name; NULL if there is none."""
@@ -37,7 +39,7 @@ def _on_postgresql(element: _Attribute, compiler: SQLCompiler, **options: Any) -
     return f"(CAST({column} AS json) ->> CAST({name} AS text))"
 
 
-def condition(rule: Predicate, *, now: datetime) -> ColumnElement[bool]:
+def condition(rule: Predicate, *, now: Now) -> ColumnElement[bool]:
     """*rule* over the rows of `subscribers`: true where `predicate.holds` is true of the person."""
     match rule:
         case Is(field="tags", values=values):
@@ -72,12 +74,12 @@ def value_of(field: str) -> ColumnElement[str]:
     raise ValueError(f"no such field of a subscriber: {field!r}")
 
 
-def why_not(*, now: datetime) -> ColumnElement[str | None]:
+def why_not(*, now: Now) -> ColumnElement[str | None]:
     """The reason a person may not be mailed at *now*, or NULL: `suppression.why_not` as SQL."""
     return case(*((condition(rule, now=now), literal(reason)) for reason, rule in REASONS), else_=None)
 
 
-def mailable(*, now: datetime) -> ColumnElement[bool]:
+def mailable(*, now: Now) -> ColumnElement[bool]:
     """Whether a person may be mailed at *now*."""
     return why_not(now=now).is_(None)
 

@@ -24,11 +24,9 @@ def check_version(db: Database) -> None:
         return
     if found is None:
         raise StoreError("the database has not been set up", hint="run: newsletter db upgrade", at=db.place)
-    if found < HEAD:
-        message = f"the database is older than this program (version {found}, not {HEAD})"
-        raise StoreError(message, hint="run: newsletter db upgrade", at=db.place)
-    message = f"the database is newer than this program (version {found}, not {HEAD})"
-    raise StoreError(message, hint="update the program; it must not write what it does not understand", at=db.place)
+    _refuse_newer(found, db)
+    message = f"the database is older than this program (version {found}, not {HEAD})"
+    raise StoreError(message, hint="run: newsletter db upgrade", at=db.place)
 
 
 def upgrade(db: Database) -> None:
@@ -44,7 +42,8 @@ def upgrade(db: Database) -> None:
     with db.writing() as connection:
         one_at_a_time(connection, "upgrade")
         found = _version(connection)
-        if found is None or found < HEAD:
+        _refuse_newer(found, db)
+        if found != HEAD:
             config.attributes["connection"] = connection
             command.upgrade(config, HEAD)
         _make_instance(connection)
@@ -55,6 +54,13 @@ def _version(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _refuse_newer(found: str | None, db: Database) -> None:
+    if found is not None and found > HEAD:
+        message = f"the database is newer than this program (version {found}, not {HEAD})"
+        hint = "update the program; it must not write what it does not understand"
+        raise StoreError(message, hint=hint, at=db.place)
 
 
 def _make_instance(connection: Connection) -> None:

@@ -45,7 +45,7 @@ def _machine() -> str:
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        space = os.readlink("/proc/self/ns/pid")
+        space = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         boot, space = f"{uuid.getnode():x}", ""
     host = socket.gethostname().replace(":", "-")

@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newsletter.content.issue import Issue, Level, Problem, Span
+from newsletter.content.issue import Issue, Level, Problem
 from newsletter.content.parse import Defaults, parse
 from newsletter.content.suggest import did_you_mean
 from newsletter.errors import IssueHasProblems
 from newsletter.rendering.checks import Facts, run_checks
 from newsletter.rendering.compile import Setting, compile_issue
 from newsletter.rendering.edition import Condition, Edition
-from newsletter.rendering.expressions import READER_FIELDS
 from newsletter.rendering.message import Cut, cut_edition
 from newsletter.rendering.theme import read_theme
 
-EVERYONE = "everyone"
 LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
 
 
@@ -96,24 +94,3 @@ def _longest(cut: Cut) -> dict[str, str]:
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.at, problem.level)))
-
-
-def gaps(needs: Mapping[str, str], lacking: Mapping[str, int]) -> list[Problem]:
-    """A problem for every field that is shown without a fallback and that somebody lacks."""
-    problems = []
-    for name, where in needs.items():
-        if lacking.get(name):
-            path, _, line = where.rpartition(":")
-            problems.append(
-                Problem(
-                    at=Span(path, int(line)),
-                    what=f"{lacking[name]:,} reader{'s have' if lacking[name] != 1 else ' has'} no {name!r}",
-                    hint=f"give it a fallback: {{{{ {name} | default('friend') }}}}",
-                )
-            )
-    return problems
-
-
-def known_fields(custom: Mapping[str, str]) -> tuple[str, ...]:
-    """The fields of a reader that a letter may show."""
-    return (*READER_FIELDS, *custom)

@@ -11,7 +11,6 @@ from newsletter.audience.segments import from_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.message import Batch, Body, Letter, Row, delivery_ref
 from newsletter.delivery.plan import Claim, PlannedIssue
-from newsletter.rendering.compile import constants
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.expressions import evaluator
 from newsletter.rendering.message import Cut, cut_edition
@@ -77,4 +76,4 @@ def filler(edition: Edition, links_of: LinksOf, *, cut: Cut | None = None) -> Fi
         bodies=tuple(Body(html=each.html, text=each.text, mime=each.mime) for each in cut.variants),
     )
     conditions = tuple(from_data(condition.rule) for condition in edition.conditions)
-    return Filler(letter, evaluator(cut.expressions), conditions, constants(edition), links_of)
+    return Filler(letter, evaluator(cut.expressions), conditions, edition.constants, links_of)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from newsletter.audience.segments import from_data
-from newsletter.content.issue import Problem
+from newsletter.content.issue import Problem, Span
 from newsletter.delivery.plan import Forecast, Plan, PlannedIssue
 from newsletter.errors import IssueHasProblems
 from newsletter.rendering.edition import Edition
 from newsletter.schedule import due_at, due_by_zone
-from newsletter.usecases.build import gaps
 from newsletter.usecases.ports import Editions, People, Planner
 
 
@@ -62,3 +62,20 @@ def write_plan(
         raise IssueHasProblems(problems[0].what, at=str(problems[0].at), hint=problems[0].hint)
     editions.put(plan.edition_hash, edition.to_bytes(), issue_id=plan.issue_id, now=now)
     return planner.write(plan, now=now)
+
+
+def gaps(needs: Mapping[str, str], lacking: Mapping[str, int]) -> list[Problem]:
+    """A problem for every field that is shown without a fallback and that somebody lacks."""
+    problems = []
+    for name, where in needs.items():
+        if lacking.get(name):
+            path, _, line = where.rpartition(":")
+            fallback = "friend" if name == "first_name" else "…"
+            problems.append(
+                Problem(
+                    at=Span(path, int(line)),
+                    what=f"{lacking[name]:,} reader{'s have' if lacking[name] != 1 else ' has'} no {name!r}",
+                    hint=f"give it a fallback: {{{{ {name} | default('{fallback}') }}}}",
+                )
+            )
+    return problems

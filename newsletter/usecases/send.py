@@ -56,6 +56,8 @@ class Sender:
         done, pending = 0, list[Receipt]()
 
         def keep() -> None:
+            if not pending:  # a transaction that says nothing would still wait for the disk
+                return
             self.ledger.record(claim, pending, digests=digests, now=self.clock())
             watch(sum(receipt.status is not Status.PLANNED for receipt in pending))
             pending.clear()

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import email
+import os
+import pty
+import re
+import subprocess
+import sys
 from email import policy
 
 import pytest
 
-from tests.acceptance.workplace import ISSUE, Workplace
+from tests.acceptance.workplace import AFTER_ALL_ZONES, ISSUE, Workplace
+from tests.unit.letters import ROOT
 
 PLANNED = 33  # of the sample list's 40 rows: 2 are wrong, 1 is there twice, 4 may not be mailed
 LEFT_AT_PLAN = {"bounced": 1, "complained": 1, "not confirmed": 1, "unsubscribed": 1}
@@ -16,15 +22,19 @@ LEFT_AT_PLAN = {"bounced": 1, "complained": 1, "not confirmed": 1, "unsubscribed
 def test_everybody_who_may_be_mailed_gets_one_letter_and_a_second_run_mails_nobody(workplace: Workplace) -> None:
     workplace.ready()
     first = workplace.done("send", ISSUE, "--yes")
-    assert f"{PLANNED} people mailed now." in first.stderr
+    assert f"Handed to the outbox now: {PLANNED} people." in first.stderr
     before = {path.name: path.read_bytes() for path in workplace.outbox()}
     assert len(before) == PLANNED
     again = workplace.done("send", ISSUE, "--yes")
-    assert "nobody was mailed now" in again.stderr
+    assert "Nothing was due" in again.stderr
     assert {path.name: path.read_bytes() for path in workplace.outbox()} == before
-    recipients = [email.message_from_bytes(raw, policy=policy.default)["to"].addresses[0].addr_spec for raw in before.values()]
+    recipients = [
+        email.message_from_bytes(raw, policy=policy.default)["to"].addresses[0].addr_spec for raw in before.values()
+    ]
     assert len(set(recipients)) == PLANNED
-    assert not {"left@example.org", "bounced@example.org", "complained@example.org", "pending@example.org"} & set(recipients)
+    assert not {"left@example.org", "bounced@example.org", "complained@example.org", "pending@example.org"} & set(
+        recipients
+    )
 
 
 def test_the_numbers_add_up_to_everyone(workplace: Workplace) -> None:
@@ -40,7 +50,12 @@ def test_the_numbers_add_up_to_everyone(workplace: Workplace) -> None:
 def test_each_zone_is_mailed_at_its_own_eight_oclock(workplace: Workplace) -> None:
     workplace.ready().done("plan", ISSUE, "--yes", now="2026-11-22T12:00:00+00:00")
     mailed = []
-    for now in ("2026-11-22T17:59:59+00:00", "2026-11-22T18:00:00+00:00", "2026-11-22T19:00:00+00:00", "2026-11-23T07:00:00+00:00"):
+    for now in (
+        "2026-11-22T17:59:59+00:00",
+        "2026-11-22T18:00:00+00:00",
+        "2026-11-22T19:00:00+00:00",
+        "2026-11-23T07:00:00+00:00",
+    ):
         workplace.done("send", ISSUE, "--yes", now=now)
         mailed.append(len(workplace.outbox()))
     # Nobody early; then Kiritimati (UTC+14); then Auckland; by seven UTC everybody from there to Berlin.
@@ -193,7 +208,12 @@ def test_an_import_again_changes_nothing_and_brings_nobody_back(workplace: Workp
 
 def test_no_address_and_no_secret_in_anything_said_or_written_beside_the_list(workplace: Workplace) -> None:
     workplace.ready()
-    said = [workplace.done("send", ISSUE, "--yes"), workplace.done("status"), workplace.done("doctor"), workplace.done("explain", "zoe@example.org")]
+    said = [
+        workplace.done("send", ISSUE, "--yes"),
+        workplace.done("status"),
+        workplace.done("doctor"),
+        workplace.done("explain", "zoe@example.org"),
+    ]
     secret = (workplace.root / "subscribers" / "secret.key").read_text().strip()
     talk = "".join(each.stdout + each.stderr for each in said)
     for path in (workplace.root / "issues").rglob("*"):
@@ -202,3 +222,64 @@ def test_no_address_and_no_secret_in_anything_said_or_written_beside_the_list(wo
     assert "zoe@" not in talk
     assert secret not in talk
     assert (workplace.root / "subscribers" / "secret.key").stat().st_mode & 0o077 == 0
+
+
+def test_a_new_newsletter_in_a_repository_offers_git_nothing_private(workplace: Workplace) -> None:
+    workplace.ready().done("send", ISSUE, "--yes")
+    git = ("git", "-C", str(workplace.root))
+    subprocess.run([*git, "init", "--quiet"], check=True)
+    subprocess.run([*git, "add", "--all"], check=True)
+    listed = subprocess.run([*git, "ls-files"], check=True, capture_output=True, text=True).stdout.split()
+    assert {path for path in listed if path.startswith("subscribers/")} == {
+        "subscribers/sample.csv",
+        "subscribers/segments.toml",
+    }
+    assert not [path for path in listed if path.startswith("outbox/")]
+    assert f"issues/{ISSUE}.approval.toml" in listed
+    assert workplace.done("doctor").exit_code == 0
+
+
+def test_readers_may_leave_by_mail_where_there_is_no_server(workplace: Workplace) -> None:
+    workplace.done("init", str(workplace.root))
+    settings = workplace.root / "newsletter.toml"
+    settings.write_text(settings.read_text().replace('mode = "own"', 'mode = "mailto"'))
+    workplace.ready().done("send", ISSUE, "--yes")
+    message = email.message_from_bytes(workplace.outbox()[0].read_bytes(), policy=policy.default)
+    header = message["list-unsubscribe"]
+    assert re.fullmatch(r"<mailto:leave@letters\.example\.org\?subject=leave%20[\w-]{22}>", header)
+    assert message["list-unsubscribe-post"] is None
+    for part in message.iter_parts():
+        assert header.strip("<>") in part.get_content()
+
+
+@pytest.mark.parametrize("answer", ["n", "y"])
+def test_at_a_terminal_it_asks_and_shows_how_it_gets_on(workplace: Workplace, answer: str) -> None:
+    """Through a real pseudo-terminal, since what is shown and asked there is shown and asked nowhere else."""
+    workplace.ready()
+    command = [sys.executable, "-m", "newsletter", "--config", str(workplace.root), "send", ISSUE]
+    environment = {**os.environ, "NEWSLETTER_NOW": AFTER_ALL_ZONES, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    leader, follower = pty.openpty()
+    process = subprocess.Popen(
+        command, stdin=follower, stdout=follower, stderr=follower, env=environment, close_fds=True
+    )
+    os.close(follower)
+    shown = b""
+    asked = False
+    while True:
+        try:
+            more = os.read(leader, 4096)
+        except OSError:  # how a pseudo-terminal on Linux says that the other side is gone
+            break
+        if not more:
+            break
+        shown += more
+        if not asked and b"[y/N]" in shown:
+            asked = True
+            os.write(leader, f"{answer}\n".encode())
+    os.close(leader)
+    assert process.wait(60) == 0
+    assert asked
+    text = shown.decode()
+    assert f"Plan {ISSUE} for {PLANNED} people?" in text
+    assert len(workplace.outbox()) == (PLANNED if answer == "y" else 0)
+    assert ("sending" in text) == (answer == "y")

@@ -24,7 +24,7 @@ class Said:
     stderr: str
 
     @property
-    def data(self) -> Any:  # noqa: ANN401 - whatever the command prints
+    def data(self) -> Any:
         """Its output, read as JSON."""
         return json.loads(self.stdout)
 

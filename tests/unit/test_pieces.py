@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newsletter import pieces
 from newsletter.pieces import ENCODERS, Pieces, Slot, address_header, header_text, one_line, quoted_printable
 
 ANYTHING = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
@@ -135,3 +136,9 @@ def test_a_name_and_an_address_come_back_apart(name: str) -> None:
     phrase, address = parseaddr(encoded.replace("\r\n", ""))
     assert address == "zoe@example.org"
     assert str(make_header(decode_header(phrase))) == one_line(name).strip()
+
+
+def test_what_is_printable_is_safe_on_one_line() -> None:
+    unsafe = [chr(point) for point in range(0x10000) if pieces._UNSAFE.search(chr(point))]
+    assert len(unsafe) > 2048
+    assert not any(character.isprintable() for character in unsafe)

@@ -145,11 +145,13 @@ def _sending() -> None:
         sa.Column("new", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.CheckConstraint(
-            "new IN ('planned', 'claimed', 'accepted', 'refused', 'deferred', 'unknown', 'held', 'cancelled', 'suppressed', 'delivered', 'bounced', 'complained')",
+            "new IN ('planned', 'claimed', 'accepted', 'refused', 'deferred', 'unknown', "
+            "'held', 'cancelled', 'suppressed', 'delivered', 'bounced', 'complained')",
             name=op.f("ck_moves_new"),
         ),
         sa.CheckConstraint(
-            "old IN ('planned', 'claimed', 'accepted', 'refused', 'deferred', 'unknown', 'held', 'cancelled', 'suppressed', 'delivered', 'bounced', 'complained')",
+            "old IN ('planned', 'claimed', 'accepted', 'refused', 'deferred', 'unknown', "
+            "'held', 'cancelled', 'suppressed', 'delivered', 'bounced', 'complained')",
             name=op.f("ck_moves_old"),
         ),
         sa.PrimaryKeyConstraint("issue_no", "seq", "no", name=op.f("pk_moves")),
@@ -165,10 +167,10 @@ def _sending() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("values_digest", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
-            "status IN ('planned', 'claimed', 'accepted', 'refused', 'deferred', 'unknown', 'held', 'cancelled', 'suppressed', 'delivered', 'bounced', 'complained')",
+            "status IN ('accepted', 'refused', 'deferred', 'unknown', "
+            "'held', 'cancelled', 'suppressed', 'delivered', 'bounced', 'complained')",
             name=op.f("ck_outcomes_status"),
         ),
-        sa.CheckConstraint("status NOT IN ('planned', 'claimed')", name=op.f("ck_outcomes_left")),
         sa.PrimaryKeyConstraint("issue_no", "seq", name=op.f("pk_outcomes")),
         sqlite_with_rowid=False,
     )
@@ -194,14 +196,20 @@ def _sending() -> None:
 
 
 APPEND_ONLY = {
-    "sqlite": (
-        "CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events "
-        "BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION consent_events_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'consent_events is append-only'; END $$",
-        "CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events "
-        "FOR EACH ROW EXECUTE FUNCTION consent_events_append_only()",
-    ),
+    "sqlite": [
+        """
+        CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
+        BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END
+        """
+    ],
+    "postgresql": [
+        """
+        CREATE FUNCTION consent_events_append_only() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'consent_events is append-only'; END $$
+        """,
+        """
+        CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
+        FOR EACH ROW EXECUTE FUNCTION consent_events_append_only()
+        """,
+    ],
 }

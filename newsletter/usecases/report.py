@@ -1,0 +1,42 @@
+"""Report: where an issue stands, and what it did for one person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter.delivery.plan import PlannedIssue
+from newsletter.delivery.report import DeliveryStory, Tally
+from newsletter.errors import StoreError
+from newsletter.usecases.ports import Chronicle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an issue stands; `planned` and `tally` are None until it is planned."""
+
+    issue_id: str
+    approved_revision: int | None
+    planned: PlannedIssue | None
+    tally: Tally | None
+
+
+def tally_of(planned: PlannedIssue, *, chronicle: Chronicle, now: datetime, window: timedelta) -> Tally:
+    """The numbers of a planned issue. Raises StoreError if anybody is missing from them or counted twice."""
+    tally = chronicle.tally(planned.no, now=now, not_before=now - window)
+    if not tally.adds_up:
+        counted = sum(tally.by_status.values()) + sum(tally.excluded.values())
+        raise StoreError(
+            f"the ledger counts {counted:,} people where {tally.candidates:,} were planned",
+            at=planned.issue_id,
+            hint="somebody changed the database by hand; restore a backup before anything is sent",
+        )
+    return tally
+
+
+def stories_of(
+    subscriber_id: int, *, issue_id: str | None, chronicle: Chronicle, now: datetime, window: timedelta
+) -> list[DeliveryStory]:
+    """What every issue, or the one with *issue_id*, did for a subscriber, newest first."""
+    stories = chronicle.stories(subscriber_id, now=now, not_before=now - window)
+    return [story for story in stories if issue_id in (None, story.issue_id)]

@@ -1,0 +1,42 @@
+"""The table of moves: what may follow what, and what never may."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.delivery.outcome import MOVES, Status, move
+from newsletter.errors import IllegalMove
+
+FORBIDDEN = [
+    (Status.ACCEPTED, Status.PLANNED),  # never twice
+    (Status.ACCEPTED, Status.CLAIMED),
+    (Status.UNKNOWN, Status.CLAIMED),  # never again without proof
+    (Status.REFUSED, Status.CLAIMED),
+    (Status.SUPPRESSED, Status.PLANNED),
+    (Status.CANCELLED, Status.PLANNED),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), FORBIDDEN)
+def test_a_delivery_cannot_go(old: Status, new: Status) -> None:
+    with pytest.raises(IllegalMove, match=f"from {old} to {new}"):
+        move(old, new)
+
+
+def test_every_move_of_the_table_is_allowed_and_no_other() -> None:
+    for old in Status:
+        for new in Status:
+            if new in MOVES.get(old, ()):
+                assert move(old, new) is new
+            else:
+                with pytest.raises(IllegalMove):
+                    move(old, new)
+
+
+def test_whatever_was_accepted_can_never_come_back_to_be_claimed() -> None:
+    reached, todo = set(), {Status.ACCEPTED}
+    while todo:
+        status = todo.pop()
+        reached.add(status)
+        todo |= set(MOVES.get(status, ())) - reached
+    assert reached == {Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED}
