@@ -1,7 +1,7 @@
 """Letters sent through the whole program, and beside every message what it should be by our own reckoning.
 
 One newsletter with the sample letters and list, the letters of tests/cases/letters and people who make
-trouble; a second one whose own names and texts are as awkward as settings allow.
+trouble; a second one whose own names and texts are as awkward as settings allow; a third that is left by mail.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class House:
     reason: str
     site: str
     mailbox: str
+    leave_mode: str = "own"
 
     @property
     def domain(self) -> str:
@@ -98,6 +99,7 @@ AWKWARD_HOUSE = replace(
     reason="Sie erhalten diesen Brief, weil Sie ihn unter briefe.example.org bestellt haben & nicht <anders>.",
     mailbox="",
 )
+BY_MAIL_HOUSE = replace(PLAIN_HOUSE, name="The Monday Letter, by mail", leave_mode="mailto")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +163,11 @@ class Mail:
 
     @property
     def leave_url(self) -> str:
-        return f"{self.letter.house.site}/leave/{self.person.leave_token}"
+        """The address for leaving: of a page, or of a mail that says who."""
+        house = self.letter.house
+        if house.leave_mode == "mailto":
+            return f"mailto:{house.mailbox}?subject=leave%20{self.person.leave_token}"
+        return f"{house.site}/leave/{self.person.leave_token}"
 
     def filled(self, template: str) -> str:
         """A text of the letter as this person reads it."""
@@ -189,7 +195,7 @@ def fill(template: str, person: Person) -> str:
 
 
 def send_everything(folder: Path) -> list[Mail]:
-    """All messages of both newsletters."""
+    """All messages of all newsletters."""
     samples = sorted((ROOT / "issues").glob("????-??-??-*.md"))
     cases = sorted(CASES.glob("*.md"))
     plain = _Post(folder / "plain", PLAIN_HOUSE)
@@ -198,7 +204,11 @@ def send_everything(folder: Path) -> list[Mail]:
     mails = plain.send([*samples, *(path for path in cases if path not in combined)])
     awkward = _Post(folder / "awkward", AWKWARD_HOUSE)
     awkward.found([*troublemakers()[:4], *combinations()], cases)
-    return mails + awkward.send([*combined, *(path for path in cases if "every-kind" in path.name)])
+    every_kind = [path for path in cases if "every-kind" in path.name]
+    mails += awkward.send([*combined, *every_kind])
+    by_mail = _Post(folder / "by-mail", BY_MAIL_HOUSE)
+    by_mail.found(troublemakers()[:4], cases)
+    return mails + by_mail.send(every_kind)
 
 
 class _Post:
@@ -274,7 +284,7 @@ class _Post:
         mails = []
         with Newsletter(read_settings(self.workplace.root)) as newsletter:
             edition = read_edition(SqlEditions(newsletter.database).get(str(edition_hash)))
-            fill = filler(edition, newsletter.links_of)
+            fill = filler(edition, newsletter.links_for(edition.identity))
             everyone = {person.address: person for person in SqlPeople(newsletter.database).everyone()}
             pages = uninlined(newsletter, letter)
             for path in self.workplace.outbox(letter.id):
@@ -333,6 +343,7 @@ def _with_house(toml: str, house: House) -> str:
         "tagline": house.tagline,
         "reply_to": house.reply_to,
         "reason": house.reason,
+        "mode": house.leave_mode,
         "mailto": house.mailbox,
     }
     for key, value in changes.items():

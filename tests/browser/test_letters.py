@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.content.parse import parse
-from newsletter.rendering.compile import compile_issue, constants
+from newsletter.rendering.compile import compile_issue
 from newsletter.rendering.edition import Condition
 from newsletter.rendering.expressions import read_expression
 from newsletter.rendering.holes import cut_html
@@ -50,7 +50,7 @@ def page(letter: Path, *, name: str = ORDINARY, finish: Callable[[str], str] = i
     )
     assert edition is not None, problems
     expressions = tuple(read_expression(source) for source in edition.holes)
-    pieces = cut_html(edition.variants[-1].html, expressions, constants(edition))
+    pieces = cut_html(edition.variants[-1].html, expressions, edition.constants)
     links = "https://letters.example.org/leave/0123456789abcdefghijkl"
     return pieces.fill({slot.value: links if slot.value.endswith("_url") else name for slot in pieces.slots}).decode()
 
