@@ -24,7 +24,7 @@ AT = datetime(2026, 11, 23, 8, tzinfo=UTC)
 SIGNER = Signer([b"a key that is only good for measuring"])
 
 
-def links_of(person: Subscriber) -> dict[str, str]:
+def links_of(person: Subscriber, _at: datetime) -> dict[str, str]:
     """The personal addresses of somebody, made as the newsletter makes them."""
     return {
         "unsubscribe_url": f"{SETTING.site_url}/leave/{person.leave_token}",
@@ -69,7 +69,9 @@ def _batch(edition: Edition) -> Batch:
         planned_at=AT,
         candidates=MANY,
     )
-    return filler(edition, links_of).batch(issue, claim)
+    batch, held = filler(edition, links_of).batch(issue, claim)
+    assert not held
+    return batch
 
 
 def _messages(batch: Batch) -> Callable[[], None]:

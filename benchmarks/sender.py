@@ -61,10 +61,10 @@ def main(url: str, issue_id: str, batch_size: int, now: datetime) -> dict[str, o
     assert issue is not None
     signer, site = Signer([b"a key that is only good for measuring"]), "https://letters.example.org"
 
-    def links_of(person: Subscriber) -> dict[str, str]:
+    def links_of(person: Subscriber, at: datetime) -> dict[str, str]:
         return {
             "unsubscribe_url": f"{site}/leave/{person.leave_token}",
-            "preferences_url": f"{site}/preferences/{signer.sign('preferences', person.id)}",
+            "preferences_url": f"{site}/preferences/{signer.sign('preferences', person.id, expires_at=at)}",
         }
 
     provider = Counting(batch_size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from newsletter.app.newsletter import Newsletter
@@ -62,13 +62,13 @@ class Letters:
             address=person.address,
             name=person.name,
             variant=fill.variant(person, now=now),
-            values=fill.values(person),
+            values=fill.values(person, at=now),
         )
         body = fill.letter.bodies[row.variant]
         message = Batch(letter=fill.letter, claimed_at=now, rows=(row,)).message(row)
         return body.html.fill(row.values), body.text.fill(row.values), message
 
-    def _example_links(self, _person: Subscriber) -> dict[str, str]:
+    def _example_links(self, _person: Subscriber, _at: datetime) -> dict[str, str]:
         site = self._newsletter.settings.site_url
         return {"unsubscribe_url": f"{site}/leave/example", "preferences_url": f"{site}/preferences/example"}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,10 @@ from newsletter.sources.files import Workspace
 
 if TYPE_CHECKING:
     from newsletter.store.db import Database
+    from newsletter.usecases.fill import LinksOf
+
+
+LINK_LIFE = timedelta(days=90)  # of all links in a letter but the one for leaving, which is good for ever
 
 
 class Newsletter:
@@ -74,7 +77,7 @@ class Newsletter:
         """The id that *name* (an id or a path) stands for; the letter's file may be gone."""
         return self.workspace.letter(name)[0] if name.endswith(".md") else name
 
-    def links_for(self, identity: Identity) -> Callable[[Subscriber], dict[str, str]]:
+    def links_for(self, identity: Identity) -> LinksOf:
         """A function from a subscriber to their personal addresses: the leave token is stored, others are signed.
 
         How readers leave is part of the frozen edition, whatever the settings say by now.
@@ -83,10 +86,11 @@ class Newsletter:
         by_mail = f"mailto:{identity.leave_mailto}?subject=leave%20"
         leave = by_mail if identity.leave_mode == "mailto" else f"{site}/leave/"
 
-        def links_of(person: Subscriber) -> dict[str, str]:
+        def links_of(person: Subscriber, at: datetime) -> dict[str, str]:
+            preferences = sign("preferences", person.id, expires_at=at + LINK_LIFE)
             return {
                 "unsubscribe_url": leave + person.leave_token,
-                "preferences_url": f"{site}/preferences/{sign('preferences', person.id)}",
+                "preferences_url": f"{site}/preferences/{preferences}",
             }
 
         return links_of

@@ -7,10 +7,11 @@ So the folder itself says what was sent: a batch whose sender died settles by lo
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from newsletter.delivery.message import Batch, Row
+from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.errors import ProviderRefused
 
@@ -26,60 +27,73 @@ class Outbox:
         self._folder = folder
 
     def send(self, batch: Batch) -> Iterator[Receipt]:
-        """Write every message. Raises ProviderRefused, after the receipts of what was written."""
-        folder = self._folder / batch.letter.issue_id
-        written: list[Row] = []
-        failure: OSError | None = None
+        """Write one message after another, each durable before its receipt. Raises ProviderRefused."""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for row in batch.rows:
-                _write(folder, row.ref, batch.message(row))
-                written.append(row)
+            folder = self._open(batch)
+            with (folder / _WRITTEN).open("a", encoding="ascii") as written:
+                for row in batch.rows:
+                    _write(folder, row.ref, batch.message(row))
+                    written.write(f"{row.ref}\n")
+                    written.flush()
+                    yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=_file(row.ref))
         except OSError as err:
-            failure = err
-        if written:
-            _sync(folder)  # the names must be as durable as the ledger's word for them
-        for row in written:
-            yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=_file(row.ref))
-        if failure is not None:
             raise ProviderRefused(
-                f"the outbox cannot be written: {failure.strerror}",
-                at=str(folder),
+                f"the outbox cannot be written: {err.strerror}",
+                at=str(self._folder),
                 hint="make room or give access, then send again; nothing is sent twice",
-            ) from failure
+            ) from err
 
     def settle(self, batch: Batch) -> Iterator[Receipt]:
-        """Look every message up: there and whole, or certainly never written."""
-        folder = self._folder / batch.letter.issue_id
+        """Look every message up: written and whole, though perhaps taken away since, or certainly never written."""
+        folder = self._open(batch)
+        journal = folder / _WRITTEN
+        written = set(journal.read_text(encoding="ascii").splitlines()) if journal.exists() else set()
         for row in batch.rows:
-            (folder / _temporary(row.ref)).unlink(missing_ok=True)
-            if (folder / _file(row.ref)).exists():
+            for part in folder.glob(f".{row.ref}.*"):
+                part.unlink()
+            if row.ref in written or (folder / _file(row.ref)).exists():
                 yield Receipt(
                     seq=row.seq, status=Status.ACCEPTED, provider_id=_file(row.ref), reason="found in the outbox"
                 )
             else:
                 yield Receipt(seq=row.seq, status=Status.PLANNED, reason="not in the outbox")
 
+    def _open(self, batch: Batch) -> Path:
+        """The folder of the batch's issue, made if need be; its messages are for nobody else and never for Git."""
+        name = batch.letter.issue_id
+        if Path(name).name != name or name.startswith("."):
+            raise ProviderRefused("the letter's id is no name for a folder", hint="approve the letter again")
+        folder = self._folder / name
+        if not folder.is_dir():
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            (self._folder / ".gitignore").write_text("*\n")
+            folder.mkdir(exist_ok=True, mode=0o700)
+            _sync(self._folder)
+        return folder
+
+
+# Beside the messages: the names of all that were ever written, so that whoever takes messages away to
+# send them by other means does not make them look unsent.
+_WRITTEN = ".written"
+
 
 def _file(ref: str) -> str:
     return f"{ref}.eml"
 
 
-def _temporary(ref: str) -> str:
-    return f".{ref}.part"
-
-
 def _write(folder: Path, ref: str, message: bytes) -> None:
-    temporary = folder / _temporary(ref)
+    """Write a message so that it is there whole or not at all, and durable on return."""
+    handle, temporary = tempfile.mkstemp(prefix=f".{ref}.", dir=folder)
     try:
-        with temporary.open("wb") as file:
+        with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
             file.write(message)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(folder / _file(ref))
-    except OSError:
-        temporary.unlink(missing_ok=True)
+        Path(temporary).replace(folder / _file(ref))
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
         raise
+    _sync(folder)
 
 
 def _sync(folder: Path) -> None:

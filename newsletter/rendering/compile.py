@@ -12,7 +12,7 @@ from markupsafe import Markup
 from newsletter.content.issue import Block, Issue, Problem, Span
 from newsletter.rendering import blocks as rendered
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
-from newsletter.rendering.holes import Marker, Misplaced, cut_html
+from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
 from newsletter.rendering.inline import inline_css, refuse_traps
 from newsletter.rendering.theme import Theme
 
@@ -59,7 +59,7 @@ def compile_issue(
     one shows the page as it was before, to compare.
     """
     refuse_traps(theme.name, theme.base_css, theme.client_css)
-    marker = Marker(custom_fields=setting.custom_fields)
+    marker = Marker(mark_word(_everything_in(issue, setting, theme)), custom_fields=setting.custom_fields)
     draft = _Draft(
         issue=issue,
         blocks=tuple(rendered.marked(block, marker) for block in issue.blocks),
@@ -99,11 +99,18 @@ def compile_issue(
         conditions=tuple(Condition(name=name, rule=rules[name]) for name in names),
         identity=setting.identity,
         archive_url=archive_url(setting.site_url, issue.id),
+        mark_word=marker.word,
         holes=tuple(expression.source for expression in marker.expressions),
         needs={name: str(at) for name, at in sorted(marker.uses.items())},
         variants=tuple(variants),
     )
-    return edition, _check_holes(edition, draft)
+    return edition, _check_addresses(edition, draft)
+
+
+def _everything_in(issue: Issue, setting: Setting, theme: Theme) -> str:
+    """All text that could end up in the letter."""
+    blocks = [(block.kind, dict(block.attributes), dict(block.fields), block.body) for block in issue.blocks]
+    return repr((issue.title, issue.subject, issue.preheader, issue.language, blocks, setting, theme.files))
 
 
 def archive_url(site_url: str, issue_id: str) -> str:
@@ -183,14 +190,18 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
     )
 
 
-def _check_holes(edition: Edition, draft: _Draft) -> list[Problem]:
-    """The holes that ended up where no value would be safe."""
+def _check_addresses(edition: Edition, draft: _Draft) -> list[Problem]:
+    """The holes that ended up where no value is safe, and the links that lead where none may."""
+    holes = draft.marker.holes(edition.constants)
     problems: dict[str, Problem] = {}
     for variant in edition.variants:
         try:
-            cut_html(variant.html, draft.marker.expressions, edition.constants)
+            cut_html(variant.html, holes)
         except Misplaced as err:
             at = draft.marker.places.get(err.source, Span(draft.issue.path))
             hint = "put it into a sentence, or after https://… in an address"
             problems[err.source] = Problem(at=at, what=str(err), hint=hint)
+        for address in unsafe_addresses(variant.html, holes):
+            what = f"a link leads to {address[:80]!r}, which no letter may"
+            problems[address] = Problem(at=Span(draft.issue.path), what=what, hint="write it with https://")
     return list(problems.values())

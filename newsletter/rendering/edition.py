@@ -63,6 +63,7 @@ class Edition:
     conditions: tuple[Condition, ...]
     identity: Identity
     archive_url: str
+    mark_word: str
     holes: tuple[str, ...]
     needs: Mapping[str, str]  # field shown without a fallback → path:line
     variants: tuple[Variant, ...]

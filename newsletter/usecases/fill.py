@@ -10,12 +10,13 @@ from newsletter.audience.predicate import Predicate, holds
 from newsletter.audience.segments import from_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.message import Batch, Body, Letter, Row, delivery_ref
-from newsletter.delivery.plan import Claim, PlannedIssue
+from newsletter.delivery.outcome import Receipt, Status
+from newsletter.delivery.plan import Claim, Claimed, PlannedIssue
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.expressions import evaluator
 from newsletter.rendering.message import Cut, cut_edition
 
-LinksOf = Callable[[Subscriber], Mapping[str, str]]
+LinksOf = Callable[[Subscriber, datetime], Mapping[str, str]]  # the instant is that of the claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,9 @@ class Filler:
             number = number * 2 + holds(condition, person, now=now)
         return number
 
-    def values(self, person: Subscriber) -> dict[str, str]:
-        """The value of every hole for *person*."""
-        links = self._links_of(person)
+    def values(self, person: Subscriber, *, at: datetime) -> dict[str, str]:
+        """The value of every hole for *person* in a batch claimed *at*."""
+        links = self._links_of(person, at)
         fields = {
             **person.attributes,
             "first_name": person.first_name,
@@ -49,20 +50,33 @@ class Filler:
         # The links stand in headers too, whether or not the letter's text shows them.
         return {**self._evaluate(fields), **links}
 
-    def batch(self, issue: PlannedIssue, claim: Claim) -> Batch:
-        """The deliveries of *claim*, filled."""
-        rows = tuple(
-            Row(
-                seq=claimed.seq,
-                ref=delivery_ref(issue.no, claimed.seq, secret=issue.secret),
-                address=claimed.person.address,
-                name=claimed.person.name,
-                variant=self.variant(claimed.person, now=claim.claimed_at),
-                values=self.values(claimed.person),
-            )
-            for claimed in claim.deliveries
-        )
+    def batch(self, issue: PlannedIssue, claim: Claim) -> tuple[Batch, list[Receipt]]:
+        """The deliveries of *claim*, filled; and HELD for each that cannot be, so that it stops nobody else."""
+        rows, held = [], []
+        for claimed in claim.deliveries:
+            try:
+                variant = self.variant(claimed.person, now=claim.claimed_at)
+                rows.append(_row(issue, claimed, variant, self.values(claimed.person, at=claim.claimed_at)))
+            except Exception as err:  # noqa: BLE001 - whatever it is, it is about this one reader
+                reason = f"cannot be filled: {type(err).__name__}"
+                held.append(Receipt(seq=claimed.seq, status=Status.HELD, reason=reason))
+        return Batch(letter=self.letter, claimed_at=claim.claimed_at, rows=tuple(rows)), held
+
+    def names(self, issue: PlannedIssue, claim: Claim) -> Batch:
+        """The deliveries of *claim* by their names only, for asking what became of them."""
+        rows = tuple(_row(issue, claimed, 0, {}) for claimed in claim.deliveries)
         return Batch(letter=self.letter, claimed_at=claim.claimed_at, rows=rows)
+
+
+def _row(issue: PlannedIssue, claimed: Claimed, variant: int, values: Mapping[str, str]) -> Row:
+    return Row(
+        seq=claimed.seq,
+        ref=delivery_ref(issue.no, claimed.seq, secret=issue.secret),
+        address=claimed.person.address,
+        name=claimed.person.name,
+        variant=variant,
+        values=values,
+    )
 
 
 def filler(edition: Edition, links_of: LinksOf, *, cut: Cut | None = None) -> Filler:

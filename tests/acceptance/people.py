@@ -50,7 +50,7 @@ TRICKS: Mapping[str, str] = {
     "comma": "Example, Ada (she) <ada@evil.example>; x",
     "backslash": 'Ada \\ \\" Example\\',
     "percent": "%s %(name)s %41 *|FNAME|* 100%",
-    "mark": "zqH0000Hqz",
+    "mark": "zq0123456789abcdefH0Hqz",
     "arabic": "ليلى \u200f(مثال)",
     "spaces": "Ada  of  the  gaps",
     "umlauts": "Žofie Příkladová-Ünlü ÄÖÜ ßßßßßßßßßß ČČČČČČČ",

@@ -134,26 +134,47 @@ def test_two_senders_at_once_share_the_work_and_never_a_reader(workplace: Workpl
     everyone_has_exactly_one(workplace, database_url, count=count)
 
 
+def hand_over_and_die(newsletter: Newsletter) -> int:
+    """How many messages a sender on another machine wrote before it died without recording a single receipt."""
+    now, database = newsletter.clock(), newsletter.database
+    planned = SqlPlanner(database).planned(ISSUE)
+    assert planned is not None
+    edition = read_edition(SqlEditions(database).get(planned.edition_hash))
+    fill = filler(edition, newsletter.links_for(edition.identity))
+    ledger, outbox = SqlLedger(database), Outbox(newsletter.settings.outbox)
+    written = 0
+    while claim := ledger.claim(
+        planned.no, now=now, not_before=now - newsletter.window, limit=50, worker="elsewhere:1:dead"
+    ):
+        written += len(list(outbox.send(fill.batch(planned, claim)[0])))
+    return written
+
+
 def test_a_resumed_batch_repeats_its_bytes(workplace: Workplace) -> None:
     """What was claimed once keeps its instant: the same Date, the same Message-ID, the same everything."""
     workplace.ready(people=people(40)).done("plan", ISSUE, "--yes")
     url = f"sqlite:///{workplace.root / 'subscribers' / 'newsletter.db'}"
     with open_newsletter(workplace, url) as newsletter:
-        now, database = newsletter.clock(), newsletter.database
-        planned = SqlPlanner(database).planned(ISSUE)
-        assert planned is not None
-        edition = read_edition(SqlEditions(database).get(planned.edition_hash))
-        fill = filler(edition, newsletter.links_for(edition.identity))
-        ledger = SqlLedger(database)
-        # A sender on another machine hands over every batch and dies before it can record a single receipt.
-        while claim := ledger.claim(
-            planned.no, now=now, not_before=now - newsletter.window, limit=50, worker="elsewhere:1:dead"
-        ):
-            list(Outbox(newsletter.settings.outbox).send(fill.batch(planned, claim)))
+        hand_over_and_die(newsletter)
     written = {path.name: path.read_bytes() for path in workplace.outbox()}
     assert len(written) == 40
-    for path in workplace.outbox()[::2]:
-        path.unlink()  # the names of half of them were not durable yet
+    journal = workplace.root / "outbox" / ISSUE / ".written"
+    for path in workplace.outbox()[::2]:  # as if it had died before it came to these
+        path.unlink()
+        journal.write_text(journal.read_text().replace(f"{path.stem}\n", ""))
     workplace.done("send", ISSUE, "--yes", now="2026-11-23T20:30:00+00:00")
     assert {path.name: path.read_bytes() for path in workplace.outbox()} == written
     everyone_has_exactly_one(workplace, url, count=40)
+
+
+def test_messages_that_somebody_took_away_to_mail_them_are_not_written_again(workplace: Workplace) -> None:
+    workplace.ready(people=people(40)).done("plan", ISSUE, "--yes")
+    url = f"sqlite:///{workplace.root / 'subscribers' / 'newsletter.db'}"
+    with open_newsletter(workplace, url) as newsletter:
+        written = hand_over_and_die(newsletter)
+    for path in workplace.outbox():
+        path.unlink()
+    workplace.done("send", ISSUE, "--yes", now="2026-11-23T20:30:00+00:00")
+    assert workplace.outbox() == []
+    (standing,) = workplace.done("status", ISSUE, "--json").data
+    assert standing["by_status"]["accepted"] == written == 40

@@ -50,8 +50,8 @@ class Workplace:
         return said
 
     def outbox(self, issue: str = ISSUE) -> list[Path]:
-        """The messages in the outbox."""
-        return sorted((self.root / "outbox" / issue).glob("*"))
+        """What is in the outbox, beside its own journal."""
+        return sorted(path for path in (self.root / "outbox" / issue).glob("*") if path.name != ".written")
 
     def ready(self, *, people: str | None = None) -> Workplace:
         """With a database, a list (the sample, unless *people* has the rows of another) and an approved letter."""

@@ -12,7 +12,7 @@ from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Claim, Claimed, PlannedIssue
-from newsletter.errors import ProviderRefused
+from newsletter.errors import LeaseLost, ProviderRefused
 from newsletter.usecases.build import finished
 from newsletter.usecases.fill import filler
 from newsletter.usecases.send import RECORD_EVERY, Sender
@@ -31,7 +31,7 @@ ISSUE = PlannedIssue(
 EDITION, CUT = finished(built("::: text\nDear {{ first_name | default('friend') }}\n:::\n"))
 FILLER = filler(
     EDITION,
-    lambda person: {"unsubscribe_url": f"https://x.example/{person.id}", "preferences_url": "https://x.example/p"},
+    lambda person, _at: {"unsubscribe_url": f"https://x.example/{person.id}", "preferences_url": "https://x.example/p"},
     cut=CUT,
 )
 
@@ -69,7 +69,7 @@ class FakeLedger:
     def record(self, claim: Claim, receipts: Sequence[Receipt], *, digests: Mapping[int, bytes], now: datetime) -> None:
         """Remember."""
         assert now == NOW
-        assert {each.seq for each in claim.deliveries} == set(digests)
+        assert set(digests) <= {each.seq for each in claim.deliveries}
         self.recorded.append(list(receipts))
         self.digests |= digests
 
@@ -179,7 +179,7 @@ def test_a_sender_that_breaks_keeps_what_it_knows_and_leaves_the_rest_in_doubt(e
 
 def test_each_reader_gets_their_own_values() -> None:
     ada = Subscriber(id=7, address="ada@example.org", name="Ada Example", first_name="Ada")
-    batch = FILLER.batch(
+    batch, held = FILLER.batch(
         ISSUE,
         Claim(
             issue_no=1,
@@ -190,6 +190,7 @@ def test_each_reader_gets_their_own_values() -> None:
             deliveries=(Claimed(seq=1, person=ada), *claim(2, 1).deliveries),
         ),
     )
+    assert held == []
     first, second = (batch.message(row) for row in batch.rows)
     assert b"Ada" in first
     assert b"https://x.example/7" in first
@@ -197,3 +198,73 @@ def test_each_reader_gets_their_own_values() -> None:
     assert b"Ada" not in second
     assert b"https://x.example/7" not in second
     assert batch.message(batch.rows[0]) == first
+
+
+def test_whoever_the_provider_forgot_is_in_doubt_and_never_sent_again_by_itself() -> None:
+    class Forgetful(FakeProvider):
+        def send(self, batch: Batch) -> Iterator[Receipt]:
+            return (receipt for receipt in super().send(batch) if receipt.seq != 2)
+
+    ledger = FakeLedger([claim(1, 3)])
+    run(ledger, Forgetful(accepted))
+    recorded = {receipt.seq: receipt.status for receipts in ledger.recorded for receipt in receipts}
+    assert recorded == {1: Status.ACCEPTED, 2: Status.UNKNOWN, 3: Status.ACCEPTED}
+
+
+def test_a_reader_that_cannot_be_filled_is_held_and_stops_nobody_else() -> None:
+    def links_of(person: Subscriber, _at: datetime) -> dict[str, str]:
+        if person.id == 2:
+            raise ValueError(person.address)
+        return {"unsubscribe_url": "https://x.example/", "preferences_url": "https://x.example/p"}
+
+    ledger, provider = FakeLedger([claim(1, 3)]), FakeProvider(accepted)
+    sender = Sender(
+        issue=ISSUE,
+        filler=filler(EDITION, links_of, cut=CUT),
+        ledger=ledger,
+        provider=provider,
+        worker="me",
+        window=timedelta(hours=36),
+        clock=lambda: NOW,
+    )
+    assert sender.run(lambda _more: None) == 3
+    held = [receipt for receipts in ledger.recorded for receipt in receipts if receipt.status is Status.HELD]
+    assert [(receipt.seq, receipt.reason) for receipt in held] == [(2, "cannot be filled: ValueError")]
+    assert provider.sent == [1, 3]
+
+
+def test_a_sender_that_was_stopped_asks_whether_the_batch_is_still_its_own_before_it_goes_on() -> None:
+    """The clock jumps after the second message, as when a machine sleeps; the next receipt is recorded at once."""
+    now = [NOW]
+
+    def answer(seq: int) -> Receipt:
+        if seq == 2:
+            now[0] += timedelta(minutes=30)
+        return accepted(seq)
+
+    class Taken(FakeLedger):
+        def record(
+            self, claim: Claim, receipts: Sequence[Receipt], *, digests: Mapping[int, bytes], now: datetime
+        ) -> None:
+            if now > NOW:
+                raise LeaseLost("another sender took over")
+
+    provider = FakeProvider(answer)
+    sender = Sender(
+        issue=ISSUE,
+        filler=FILLER,
+        ledger=Taken([claim(1, 40)]),
+        provider=provider,
+        worker="me",
+        window=timedelta(hours=36),
+        clock=lambda: now[0],
+    )
+    with pytest.raises(LeaseLost):
+        sender.run(lambda _more: None)
+    assert provider.sent == [1, 2]
+
+
+def test_what_settling_finds_is_recorded_without_a_digest_of_todays_values() -> None:
+    ledger = FakeLedger([], dead=[claim(1, 3)])
+    run(ledger, FakeProvider(accepted))
+    assert ledger.digests == {}
