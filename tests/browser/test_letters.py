@@ -16,9 +16,8 @@ import pytest
 from newsletter.content.parse import parse
 from newsletter.rendering.compile import compile_issue
 from newsletter.rendering.edition import Condition
-from newsletter.rendering.expressions import read_expression
-from newsletter.rendering.holes import cut_html
 from newsletter.rendering.inline import inline_css
+from newsletter.rendering.message import cut_edition
 from newsletter.rendering.theme import read_theme
 from tests.browser.chromium import Chromium
 from tests.browser.measures import crowded_links, differences, faint_texts, small_texts, styles, wide_parts
@@ -49,8 +48,7 @@ def page(letter: Path, *, name: str = ORDINARY, finish: Callable[[str], str] = i
         issue, theme=theme, setting=at.setting, audience=audience, rules=rules, finish=finish
     )
     assert edition is not None, problems
-    expressions = tuple(read_expression(source) for source in edition.holes)
-    pieces = cut_html(edition.variants[-1].html, expressions, edition.constants)
+    pieces = cut_edition(edition).variants[-1].html
     links = "https://letters.example.org/leave/0123456789abcdefghijkl"
     return pieces.fill({slot.value: links if slot.value.endswith("_url") else name for slot in pieces.slots}).decode()
 
