@@ -15,6 +15,9 @@ from newsletter.content.suggest import did_you_mean
 
 KEYS = ("title", "subject", "preheader", "send", "audience", "language")
 REQUIRED = ("title", "subject", "preheader", "send")
+YEARS = range(2000, 2200)
+# What no letter shows: control characters, halves of a character, and what turns the text around unseen.
+UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
 _SEND = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T](\d{1,2}:\d{2}))?(?:\s+(\S+))?")
 
 
@@ -57,6 +60,7 @@ def split(text: str, path: str, problems: list[Problem]) -> Head:
 def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> None:
     # Nodes instead of values: they know their lines, and `send: 2026-11-23 08:00` stays as it was typed.
     try:
+        _refuse_tricks(source)
         node = yaml.compose(source, Loader=yaml.SafeLoader)
     except yaml.YAMLError as err:
         mark = getattr(err, "problem_mark", None)
@@ -77,7 +81,7 @@ def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> N
         )
         return
     for key, value in node.value:
-        name, line = str(key.value), key.start_mark.line + 2
+        name, line = str(key.value) if isinstance(key, yaml.ScalarNode) else "?", key.start_mark.line + 2
         if name not in KEYS:
             problems.append(Problem(at=Span(path, line), what=f"unknown key {name!r}", hint=did_you_mean(name, KEYS)))
         elif not isinstance(value, yaml.ScalarNode):
@@ -87,13 +91,28 @@ def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> N
         elif name in head.values:
             problems.append(Problem(at=Span(path, line), what=f"{name!r} is given twice", hint="keep one of the two"))
         else:
-            head.values[name] = " ".join(value.value.split())
+            if UNSHOWABLE.search(value.value):
+                what, hint = f"{name!r} holds a character that cannot be shown", "delete the escape that makes it"
+                problems.append(Problem(at=Span(path, line), what=what, hint=hint))
+            head.values[name] = " ".join(UNSHOWABLE.sub("", value.value).split())
             head.lines[name] = line
     problems += [
         Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name])
         for name in REQUIRED
         if not head.values.get(name) and (name in head.values or name not in head.lines)
     ]
+
+
+_DEEPEST = 3  # a mapping of plain texts has one level; `{{ … }}` without quotes has two more
+
+
+def _refuse_tricks(source: str) -> None:
+    """Raise YAMLError for what plain keys never need and what can grow without bounds: aliases, deep nesting."""
+    depth = 0
+    for event in yaml.parse(source, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST or isinstance(event, yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(problem="lists and references have no place here")
 
 
 _MISSING: Mapping[str, str] = {
@@ -121,6 +140,9 @@ def read_send(value: str, default_at: time, at: Span, problems: list[Problem]) -
         problems.append(
             Problem(at=at, what=f"there is no such day or time: {value!r}", hint="write e.g. send: 2026-11-23 08:00")
         )
+        return nothing
+    if value != "0001-01-01" and day.year not in YEARS:
+        problems.append(Problem(at=at, what=f"the year {day.year} is none to send in", hint="write e.g. 2026-11-23"))
         return nothing
     if zone is not None and not is_zone(zone):
         problems.append(

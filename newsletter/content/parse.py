@@ -15,14 +15,18 @@ from newsletter.content.issue import Block, Issue, Problem, Span
 from newsletter.content.library import EVERY_KIND, KINDS, Kind
 from newsletter.content.suggest import did_you_mean
 
-MAX_BYTES = 1_000_000  # a letter over a tenth of this is clipped by mailboxes; more is a paste gone wrong
+MAX_BYTES = 200_000  # a letter of half as much is clipped by mailboxes; more is a paste gone wrong
+MAX_BLOCKS = 100
+MAX_ATTRIBUTES = 2_000  # characters between two braces
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")  # BCP 47, as far as its form goes
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "iw", "ur", "yi", "ps", "sd", "ug", "dv", "ckb", "ku-arab"})
 ID = re.compile(r"\d{4}-\d{2}-\d{2}-[a-z0-9]+(?:-[a-z0-9]+)*")
 
-_FENCE = re.compile(r"(:{3,})\s*(?:([^\s{]+)\s*)?(\{.*)?")
+_FENCE = re.compile(r"(:{3,})(?!:)\s*(?:([^\s{]+)\s*)?(\{.*)?")
 # A value may hold an expression, and that expression its own quotes.
 _ATTRIBUTE = re.compile(
-    r"""\s*([A-Za-z_][\w-]*)\s*=\s*(?:"((?:\{\{.*?\}\}|\\.|[^"\\])*)"|'((?:\{\{.*?\}\}|[^'])*)'|([^\s"'{}]+))"""
+    r"""\s*([A-Za-z_][\w-]*)\s*=\s*"""
+    r"""(?:"((?>\{\{.*?\}\}|\\.|[^"\\])*+)"|'((?>\{\{.*?\}\}|[^'])*+)'|([^\s"'{}]+))"""
 )
 _FIELD = re.compile(r"([a-z_]+):(?:\s+(.*))?")
 _CODE_FENCE = re.compile(r"\s{0,3}(`{3,}|~{3,})")
@@ -58,11 +62,19 @@ def parse(text: str, *, path: str, issue_id: str, defaults: Defaults) -> tuple[I
             )
         )
         text = ""
+    for found in frontmatter.UNSHOWABLE.finditer(text):
+        line = text.count("\n", 0, found.start()) + 1
+        what = f"a character that cannot be shown (U+{ord(found[0]):04X})"
+        problems.append(Problem(at=Span(path, line), what=what, hint="delete it; it may have come with a paste"))
+        break
     head = frontmatter.split(text, path, problems) if text or not problems else frontmatter.Head()
     blocks = _read_blocks(head, path, problems)
     send_line = Span(path, head.lines.get("send", 1))
     send = frontmatter.read_send(head.values.get("send", "") or "0001-01-01", defaults.at, send_line, problems)
     language = head.values.get("language", defaults.language)
+    if not LANGUAGE.fullmatch(language):
+        at = Span(path, head.lines.get("language", 1))
+        problems.append(Problem(at=at, what=f"{language!r} is no language", hint="write a tag such as en or pt-BR"))
     issue = Issue(
         id=issue_id,
         path=path,
@@ -111,6 +123,9 @@ def _read_blocks(head: frontmatter.Head, path: str, problems: list[Problem]) -> 
             if block is not None:
                 _refuse_twice(block, blocks, problems)
                 blocks.append(block)
+            if len(blocks) > MAX_BLOCKS:
+                problems.append(Problem(at=at, what=f"more than {MAX_BLOCKS} blocks", hint="make two letters of it"))
+                return blocks
             stray = False
             index = (
                 end + 1
@@ -220,6 +235,9 @@ def _missing(name: str, need: str, kind: Kind) -> str:
 def _read_attributes(braces: str, kind: Kind, at: Span, problems: list[Problem]) -> dict[str, str]:
     attributes: dict[str, str] = {}
     if not braces:
+        return attributes
+    if len(braces) > MAX_ATTRIBUTES:
+        problems.append(Problem(at=at, what=f"attributes of {len(braces):,} characters", hint="was something pasted?"))
         return attributes
     position = 1
     while found := _ATTRIBUTE.match(braces, position):

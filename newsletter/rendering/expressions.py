@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from jinja2 import nodes
+from jinja2 import Template, nodes
 from jinja2.exceptions import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.visitor import NodeTransformer
 
 from newsletter.pieces import one_line
 
@@ -21,7 +22,7 @@ READER_FIELDS = ("first_name", "name", "language")
 LINK_FIELDS = ("unsubscribe_url", "preferences_url")  # personal addresses of our own making
 CONSTANT_FIELDS = ("archive_url", "newsletter_name")  # the same for all readers of a letter
 
-FILTERS = ("default", "d", "upper", "lower", "capitalize", "title", "trim", "replace", "truncate", "length")
+FILTERS = ("default", "d", "upper", "lower", "capitalize", "title", "trim", "truncate", "length")
 _NODES = (
     nodes.Name,
     nodes.Const,
@@ -85,11 +86,12 @@ def read_expression(source: str) -> Expression:
             "write e.g. {{ first_name | default('friend') }}",
         )
     try:
-        body = _ENVIRONMENT.parse("{{ " + source + " }}").body
+        template = _ENVIRONMENT.parse("{{ " + source + " }}")
     except TemplateError as err:
         raise BadExpression(
             f"cannot read {{{{ {source} }}}}: {err.message}", "write e.g. {{ first_name | default('friend') }}"
         ) from err
+    body = template.body
     if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:
         raise BadExpression(f"{{{{ {source} }}}} is not one expression", "write one field, with filters if need be")
     root = body[0].nodes[0]
@@ -97,9 +99,8 @@ def read_expression(source: str) -> Expression:
     fields = frozenset(
         name.name for name in [*root.find_all(nodes.Name), *([root] if isinstance(root, nodes.Name) else [])]
     )
-    expression = Expression(source=source, fields=fields, needs=frozenset(_needs(root)), plain=_plain(root))
-    _try_out(expression)
-    return expression
+    _try_out(template, source, fields)
+    return Expression(source=source, fields=fields, needs=frozenset(_needs(root)), plain=_plain(root))
 
 
 def _refuse_foreign(root: nodes.Node, source: str) -> None:
@@ -109,6 +110,14 @@ def _refuse_foreign(root: nodes.Node, source: str) -> None:
                 raise BadExpression(
                     f"no filter {node.name!r} in {{{{ {source} }}}}", f"the filters are: {', '.join(sorted(FILTERS))}"
                 )
+            given = [*node.args, *(word.value for word in node.kwargs)]
+            if node.name not in ("default", "d") and not all(isinstance(each, nodes.Const) for each in given):
+                # An argument that differs from reader to reader could fail for one and not for another.
+                raise BadExpression(f"{{{{ {source} }}}} hands a field to a filter", "filters take fixed values only")
+            if node.dyn_args is not None or node.dyn_kwargs is not None:
+                raise BadExpression(f"{{{{ {source} }}}} unpacks arguments", "write them out")
+        elif isinstance(node, nodes.Const) and isinstance(node.value, str) and one_line(node.value) != node.value:
+            raise BadExpression(f"{{{{ {source} }}}} makes a character that cannot be shown", "leave the escape out")
         elif not isinstance(node, _NODES):
             words = {"Getattr": "attributes", "Getitem": "subscripts", "Call": "calls", "Test": "tests"}
             used = words.get(type(node).__name__, "more than fields and texts")
@@ -125,7 +134,8 @@ def _needs(node: nodes.Node, guarded: frozenset[str] = frozenset()) -> Iterable[
             if node.name not in guarded:
                 yield node.name
         case nodes.Filter(name="default" | "d"):
-            pass
+            for fallback in node.args:
+                yield from _needs(fallback, guarded)
         case nodes.CondExpr():
             asked = guarded | {
                 name.name for name in [*node.test.find_all(nodes.Name), node.test] if isinstance(name, nodes.Name)
@@ -152,15 +162,28 @@ def _plain(node: nodes.Node) -> tuple[str, str] | None:
     return None
 
 
-def _try_out(expression: Expression) -> None:
-    """Evaluate once with and once without values, so that a wrong argument is found at the desk."""
-    for sample in ("", "Ada"):
+class _EveryArm(NodeTransformer):
+    """Makes of every choice the sum of what there is to choose from."""
+
+    def visit_CondExpr(self, node: nodes.CondExpr) -> nodes.Node:  # noqa: N802 - Jinja2 calls it so
+        arms = [arm for arm in (node.test, node.expr1, node.expr2) if arm is not None]
+        return nodes.Concat([self.visit(arm) for arm in arms], lineno=node.lineno)
+
+    def visit_And(self, node: nodes.And) -> nodes.Node:  # noqa: N802
+        return nodes.Concat([self.visit(node.left), self.visit(node.right)], lineno=node.lineno)
+
+    visit_Or = visit_And  # noqa: N815
+
+
+def _try_out(template: nodes.Template, source: str, fields: frozenset[str]) -> None:
+    """Evaluate every part once with and once without values, so that a wrong argument is found at the desk."""
+    everything = _EveryArm().visit(template)
+    code = _ENVIRONMENT.compile(everything)
+    for sample in ("", "Wilhelmina"):
         try:
-            evaluator([expression])(dict.fromkeys(expression.fields, sample))
+            Template.from_code(_ENVIRONMENT, code, {}).render(dict.fromkeys(fields, sample))
         except Exception as err:
-            raise BadExpression(
-                f"{{{{ {expression.source} }}}} fails: {err}", "check the arguments of the filter"
-            ) from err
+            raise BadExpression(f"{{{{ {source} }}}} fails: {err}", "check the arguments of the filter") from err
 
 
 def _given(fields: Mapping[str, str], name: str) -> str:

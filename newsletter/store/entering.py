@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from newsletter.audience.consent import DEPARTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.subscriber import State, ZoneSource
-from newsletter.store.db import append, one_at_a_time
+from newsletter.store.db import among, append, one_at_a_time
 from newsletter.store.rows import read_attributes, read_tags, write_attributes, write_tags
 from newsletter.store.tables import consent_events, epoch, instance, subscribers, suppressions
 
@@ -100,13 +100,17 @@ def _by_key(entries: Iterable[Entry], counts: Counter[str]) -> dict[str, Entry]:
 
 def _barred(connection: Connection, hashes: Iterable[bytes]) -> frozenset[bytes]:
     """Those of *hashes* that are suppressed."""
-    query = select(suppressions.c.address_hash).where(suppressions.c.address_hash.in_(list(hashes)))
+    query = select(suppressions.c.address_hash).where(among(connection, suppressions.c.address_hash, list(hashes)))
     return frozenset(connection.execute(query).scalars())
 
 
 def _known(connection: Connection, keys: Iterable[str]) -> dict[str, Row[*tuple[Any, ...]]]:
     """The rows of those who are on the list already; nobody else may change them until we are done."""
-    query = _KNOWN.where(subscribers.c.address_key.in_(list(keys))).order_by(subscribers.c.id).with_for_update()
+    query = (
+        _KNOWN.where(among(connection, subscribers.c.address_key, list(keys)))
+        .order_by(subscribers.c.id)
+        .with_for_update()
+    )
     return {row.address_key: row for row in connection.execute(query)}
 
 

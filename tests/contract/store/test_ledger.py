@@ -110,6 +110,8 @@ def test_proof_that_nothing_left_makes_a_delivery_claimable_again(store):
     again = store.claim(no, now=NOW + timedelta(minutes=5))
     assert [each.seq for each in again.deliveries] == [2]
     assert again.claimed_at == NOW  # of the first claim, so that the same bytes are made
+    (story,) = store.chronicle.stories(2, now=SOON, not_before=NOW - timedelta(hours=36))
+    assert story.claimed_at == NOW
 
 
 def test_a_lost_lease_writes_nothing(store):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 import pytest
 
 from newsletter.content.issue import Issue, Problem
@@ -190,3 +193,51 @@ def test_every_kind_says_what_it_is_for_and_needs_only_what_it_has() -> None:
     for kind in KINDS.values():
         assert kind.about.endswith("."), kind.name
         assert set(kind.required) <= {*kind.attributes, *kind.fields, "body"}, kind.name
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long *work* takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+BOMBS = {
+    "braces in an attribute": letter('::: quote {by="' + "{{}}" * 400 + "\nx\n:::\n"),
+    "a fence of colons": letter(":" * 60_000 + " a b\n"),
+    "aliases in keys": "---\n"
+    "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40)) + "? *a39\n: x\n---\n",
+    "deep lists": "---\ntitle: " + "[" * 20_000 + "\n---\n",
+    "many blocks": letter("::: text\nx\n:::\n\n" * 9_000),
+    "open expressions": letter("::: text\n" + "{{" * 40_000 + "\n:::\n"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_file_made_to_take_long_takes_no_longer_than_others(name: str) -> None:
+    """Not a benchmark: without its guard each of these takes minutes, or for ever."""
+    problems: list[Problem] = []
+    assert seconds(lambda: problems.extend(read(BOMBS[name])[1])) < 5
+    if name != "open expressions":  # those are rendering's to find
+        assert problems
+
+
+@pytest.mark.parametrize("character", ["\0", "\x1b", "\x85", "\u202e", "\u2028"])
+def test_a_character_that_cannot_be_shown_is_a_problem_on_its_line(character: str) -> None:
+    _, problems = read(letter(f"::: text\na\nb{character}c\n:::\n"))
+    assert [problem.at.line for problem in problems if "cannot be shown" in problem.what] == [FIRST_BODY_LINE + 2]
+    escaped = f'"a\\u{ord(character):04x}b"'
+    _, problems = read(letter("::: text\nx\n:::\n", head=HEAD.replace("A letter", escaped, 1)))
+    assert [problem.at.line for problem in problems if "cannot be shown" in problem.what] == [2]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "what"),
+    [
+        ("title:", "language: not a language\ntitle:", "is no language"),
+        ("2026-11-23 08:00", "0003-11-23 08:00", "is none to send in"),
+    ],
+)
+def test_other_values_that_cannot_be_right(old: str, new: str, what: str) -> None:
+    _, problems = read(letter("::: text\nx\n:::\n", head=HEAD.replace(old, new, 1)))
+    assert [what in problem.what for problem in problems] == [True]

@@ -107,3 +107,24 @@ def test_a_value_of_nothing_but_blanks_is_no_value(blank: str) -> None:
         "first_name or 'friend'",
     ):
         assert value(source, first_name=blank) == "friend"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "first_name | truncate(2) if language == 'de' else first_name | default('friend')",
+        "'x' if first_name else (name | truncate(1, true))",
+        "name and (name | truncate(1))",
+        "first_name | truncate(*name)",
+        r"first_name | default('a\x1fb')",
+        "'a' | replace('a', 'aaaaaaaaaa') | replace('a', 'aaaaaaaaaa')",
+    ],
+)
+def test_what_would_fail_for_some_reader_is_refused_for_all(source: str) -> None:
+    with pytest.raises(BadExpression):
+        read_expression(source)
+
+
+def test_a_field_may_stand_in_for_another() -> None:
+    assert value("first_name | default(name)", name="Ada Example") == "Ada Example"
+    assert read_expression("first_name | default(name)").needs == {"name"}

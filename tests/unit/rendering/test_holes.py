@@ -6,7 +6,7 @@ import pytest
 
 from newsletter.content.issue import Span
 from newsletter.pieces import Slot
-from newsletter.rendering.holes import Marker, Misplaced, cut_html, cut_text
+from newsletter.rendering.holes import Marker, Misplaced, cut_html, cut_text, unsafe_addresses
 
 WORD = "0123456789abcdef"
 CONSTANTS = {"archive_url": "https://example.org/?a=1&b=2"}
@@ -109,3 +109,41 @@ def test_a_wrong_expression_is_a_problem_on_its_line(text: str, line: int, what:
     found = [problem for problem in marker.problems if what in problem.what + problem.hint]
     assert [problem.at.line for problem in found] == [line], marker.problems
     assert all(problem.hint for problem in marker.problems)
+
+
+def test_a_long_row_of_open_expressions_is_looked_at_once() -> None:
+    marker = Marker(WORD)
+    marker.mark("{{" * 100_000, Span("a.md", 1))
+    assert len(marker.problems) == 1
+
+
+def test_a_mark_that_a_letter_makes_itself_is_only_text() -> None:
+    marker = Marker(WORD)
+    forged = "zqfedcba9876543210H0Hqz"
+    marked = marker.mark(f"<p>{forged} {{{{ first_name }}}}</p>", Span("a.md", 1))
+    assert cut_html(marked, marker.holes(CONSTANTS)).fill({"first_name": "Ada"}).decode() == f"<p>{forged} Ada</p>"
+
+
+@pytest.mark.parametrize(
+    ("html", "unsafe"),
+    [
+        (
+            '<a href="https://example.org">x</a><a href="mailto:a@b.c">x</a><a href="#x">x</a><a href="tel:+49">x</a>',
+            [],
+        ),
+        ('<a href="{{ unsubscribe_url }}">x</a>', []),
+        ('<a href="javascript:alert(1)">x</a>', ["javascript:alert(1)"]),
+        ('<a href="java{{ city }}script:alert(1)">x</a>', None),
+        ('<a href="&#106;avascript:x">x</a>', ["javascript:x"]),
+        ('<a href=" javascript:x">x</a>', [" javascript:x"]),
+        ('<a href="http://example.org">x</a>', ["http://example.org"]),
+        ('<a href="//example.org">x</a>', ["//example.org"]),
+        ('<img src="data:image/png;base64,AAAA">', ["data:image/png;base64,AAAA"]),
+        ('<img src="tel:1">', ["tel:1"]),
+        ('<!--[if mso]><a href="data:x"><![endif]-->', ["data:x"]),
+    ],
+)
+def test_no_address_of_the_finished_page_begins_otherwise_than_mail_may(html: str, unsafe: list[str] | None) -> None:
+    marker = Marker(WORD, custom_fields=["city"])
+    found = unsafe_addresses(marker.mark(html, Span("a.md", 1)), marker.holes(CONSTANTS))
+    assert found == unsafe if unsafe is not None else len(found) == 1
