@@ -1,7 +1,7 @@
 """Letters sent through the whole program, and beside every message what it should be by our own reckoning.
 
 One newsletter with the sample letters and list, the letters of tests/cases/letters and people who make
-trouble; a second one whose own names and texts are as awkward as settings allow.
+trouble; a second one whose own names and texts are as awkward as settings allow; a third that is left by mail.
 """
 
 from __future__ import annotations
@@ -14,21 +14,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import quote
 
 import yaml
 
 from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.content.parse import parse
-from newsletter.delivery.message import Batch, Row, delivery_ref, read_delivery_ref
+from newsletter.delivery.message import read_delivery_ref
+from newsletter.delivery.plan import Claim, Claimed
 from newsletter.rendering.compile import compile_issue
 from newsletter.rendering.edition import Condition, read_edition
 from newsletter.rendering.theme import read_theme
 from newsletter.settings.read import read_settings
 from newsletter.store.editions import SqlEditions
+from newsletter.store.planner import SqlPlanner
 from newsletter.store.subscribers import SqlPeople
 from newsletter.usecases.fill import filler
+from tests.acceptance.houses import AWKWARD_HOUSE, BY_MAIL_HOUSE, PLAIN_HOUSE, House, with_house
 from tests.acceptance.messages import Entity
 from tests.acceptance.pages import Page
 from tests.acceptance.people import (
@@ -53,50 +55,6 @@ SEGMENTS = "\n".join(
         'combined = { tags = ["combined", "hostile"] }',
         *(f'{tag} = {{ tags = "{tag}" }}' for tag in TAGS),
     ]
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class House:
-    """What a newsletter says of itself in every letter."""
-
-    name: str
-    tagline: str
-    sender: str
-    address: str
-    reply_to: str
-    postal_address: tuple[str, ...]
-    list_id: str
-    reason: str
-    site: str
-    mailbox: str
-
-    @property
-    def domain(self) -> str:
-        return self.address.partition("@")[2]
-
-
-PLAIN_HOUSE = House(
-    name="The Monday Letter",
-    tagline="one reflection, one action, every week",
-    sender="The Monday Letter",
-    address="letter@letters.example.org",
-    reply_to="hello@letters.example.org",
-    postal_address=("The Monday Letter", "1 Example Street", "10115 Berlin, Germany"),
-    list_id="monday.letters.example.org",
-    reason="You receive this letter because you asked for it at letters.example.org.",
-    site="https://letters.example.org",
-    mailbox="leave@letters.example.org",
-)
-AWKWARD_HOUSE = replace(
-    PLAIN_HOUSE,
-    name="Zoë & Ömers “Montagsbrief” <für alle>, die länger lesen möchten: {% raw %} {{ x }}",
-    tagline='"Eine" Zeile & <mehr>',
-    sender="Zoë & Ömer, Montagsbrief (Redaktion)",
-    reply_to="",
-    postal_address=("Montagsbrief & Söhne", "Straße <1>", "10115 Berlin"),
-    reason="Sie erhalten diesen Brief, weil Sie ihn unter briefe.example.org bestellt haben & nicht <anders>.",
-    mailbox="",
 )
 
 
@@ -161,7 +119,11 @@ class Mail:
 
     @property
     def leave_url(self) -> str:
-        return f"{self.letter.house.site}/leave/{self.person.leave_token}"
+        """The address for leaving: of a page, or of a mail that says who."""
+        house = self.letter.house
+        if house.leave_mode == "mailto":
+            return f"mailto:{house.mailbox}?subject=leave%20{self.person.leave_token}"
+        return f"{house.site}/leave/{self.person.leave_token}"
 
     def filled(self, template: str) -> str:
         """A text of the letter as this person reads it."""
@@ -189,7 +151,7 @@ def fill(template: str, person: Person) -> str:
 
 
 def send_everything(folder: Path) -> list[Mail]:
-    """All messages of both newsletters."""
+    """All messages of all newsletters."""
     samples = sorted((ROOT / "issues").glob("????-??-??-*.md"))
     cases = sorted(CASES.glob("*.md"))
     plain = _Post(folder / "plain", PLAIN_HOUSE)
@@ -198,7 +160,11 @@ def send_everything(folder: Path) -> list[Mail]:
     mails = plain.send([*samples, *(path for path in cases if path not in combined)])
     awkward = _Post(folder / "awkward", AWKWARD_HOUSE)
     awkward.found([*troublemakers()[:4], *combinations()], cases)
-    return mails + awkward.send([*combined, *(path for path in cases if "every-kind" in path.name)])
+    every_kind = [path for path in cases if "every-kind" in path.name]
+    mails += awkward.send([*combined, *every_kind])
+    by_mail = _Post(folder / "by-mail", BY_MAIL_HOUSE)
+    by_mail.found(troublemakers()[:4], cases)
+    return mails + by_mail.send(every_kind)
 
 
 class _Post:
@@ -213,7 +179,7 @@ class _Post:
         root = self.workplace.root
         self.workplace.done("init", str(root))
         toml = root / "newsletter.toml"
-        toml.write_text(_with_house(toml.read_text(), self.house))
+        toml.write_text(with_house(toml.read_text(), self.house))
         segments = root / "subscribers" / "segments.toml"
         segments.write_text(segments.read_text() + SEGMENTS + "\n")
         for case in cases:
@@ -261,50 +227,52 @@ class _Post:
         return mails
 
     def _collect(self, letter: Letter) -> list[Mail]:
-        ((number, secret, edition_hash),) = self.rows(
-            "SELECT no, secret, edition_hash FROM issues WHERE issue_id = ?", letter.id
-        )
-        assert isinstance(number, int)
-        assert isinstance(secret, bytes)
-        claims = {
-            seq: datetime.fromtimestamp(claimed_at, UTC)
-            for lo, hi, claimed_at in self.rows("SELECT lo, hi, claimed_at FROM batches WHERE issue_no = ?", number)
-            for seq in range(lo, hi)
-        }
         mails = []
         with Newsletter(read_settings(self.workplace.root)) as newsletter:
-            edition = read_edition(SqlEditions(newsletter.database).get(str(edition_hash)))
-            fill = filler(edition, newsletter.links_of)
+            issue = SqlPlanner(newsletter.database).planned(letter.id)
+            assert issue is not None
+            edition = read_edition(SqlEditions(newsletter.database).get(issue.edition_hash))
+            fill = filler(edition, newsletter.links_for(edition.identity))
             everyone = {person.address: person for person in SqlPeople(newsletter.database).everyone()}
             pages = uninlined(newsletter, letter)
+            claims = self._claims(issue.no)
             for path in self.workplace.outbox(letter.id):
                 raw = path.read_bytes()
                 address = re.findall(r"[^\s<>]+@[^\s<>]+", Entity(raw).value("To"))[-1]
-                seq = read_delivery_ref(path.stem, secret=secret)
+                seq = read_delivery_ref(path.stem, secret=issue.secret)
                 assert seq is not None
-                known = everyone[address]
-                row = Row(
-                    seq=seq,
-                    ref=delivery_ref(number, seq, secret=secret),
-                    address=known.address,
-                    name=known.name,
-                    variant=fill.variant(known, now=claims[seq]),
-                    values=fill.values(known),
+                claim = Claim(
+                    issue_no=issue.no,
+                    batch_no=seq,
+                    worker="",
+                    claimed_at=claims[seq],
+                    due_at=claims[seq],
+                    deliveries=(Claimed(seq=seq, person=everyone[address]),),
                 )
-                again = Batch(letter=fill.letter, claimed_at=claims[seq], rows=(row,)).message(row)
+                batch, held = fill.batch(issue, claim)
+                assert not held
+                (row,) = batch.rows
                 mails.append(
                     Mail(
                         raw=raw,
                         letter=letter,
                         person=self.people[address],
                         claimed_at=claims[seq],
-                        again=again,
+                        again=batch.message(row),
                         source=pages[row.variant],
                     )
                 )
         missed = self._audience(letter) ^ {mail.person.address for mail in mails}
         assert not missed, f"{letter.id}: mailed and should not, or the other way round: {missed}"
         return mails
+
+    def _claims(self, number: int) -> dict[int, datetime]:
+        """When each delivery of an issue was first claimed."""
+        return {
+            seq: datetime.fromtimestamp(int(str(claimed_at)), UTC)
+            for lo, hi, claimed_at in self.rows("SELECT lo, hi, claimed_at FROM batches WHERE issue_no = ?", number)
+            for seq in range(int(str(lo)), int(str(hi)))
+        }
 
     def _audience(self, letter: Letter) -> set[str]:
         wanted = {"everyone": None, "testers": {"hostile"}, "combined": {"combined", "hostile"}}
@@ -324,28 +292,3 @@ def uninlined(newsletter: Newsletter, letter: Letter, finish: Callable[[str], st
     )
     assert edition is not None, problems
     return [variant.html for variant in edition.variants]
-
-
-def _with_house(toml: str, house: House) -> str:
-    """newsletter.toml with the names and texts of *house*."""
-    changes = {
-        "name": house.name,
-        "tagline": house.tagline,
-        "reply_to": house.reply_to,
-        "reason": house.reason,
-        "mailto": house.mailbox,
-    }
-    for key, value in changes.items():
-        toml = re.sub(rf'(?m)^{key} = ".*?"$', lambda _, k=key, v=value: f"{k} = {_quoted(v)}", toml, count=1)
-    toml = re.sub(r'(?m)(\[sender\]\nname = )".*"$', lambda found: found[1] + _quoted(house.sender), toml)
-    lines = ", ".join(map(_quoted, house.postal_address))
-    return re.sub(r"(?m)^postal_address = .*$", lambda _: f"postal_address = [{lines}]", toml)
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def url_part(value: str) -> str:
-    """*value* as a part of an address."""
-    return quote(value, safe="")

@@ -80,10 +80,10 @@ ITEMS = (
     ),
     Item(
         9,
-        "List-Unsubscribe has one https address in brackets, and at most a mailbox beside it.",
+        "Leaving has one https address in brackets, and at most a mailbox beside it; or a mailbox alone.",
         (message.leaving_is_offered,),
     ),
-    Item(10, "One click is enough to leave.", (message.one_click,)),
+    Item(10, "One click is enough to leave, and is promised only where it is.", (message.one_click,)),
     Item(
         11,
         "The address for leaving is opaque, names nobody, and belongs to one person.",
