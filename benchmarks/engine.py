@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -42,7 +42,8 @@ BATCHES = (1000, 50)
 SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
 LARGE_PAIRS = 3
 SENDER_MB, GROWTH_MB = 70, 8
-_LINEAR = Target(least=0.85, most=1.15, per_cent=True)
+_AS_QUICK = Target(least=0.85, per_cent=True)
+_AS_CHEAP = Target(most=1.15, per_cent=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +85,16 @@ def _sizes(one: List, other: List, *, batch_size: int, pairs: int) -> Iterator[R
     words = f"{other.people:,} people, batches of {batch_size:,}"
     yield Row(
         what=f"{words}: messages a second",
-        ours=_rates(seconds),
-        ceiling=f"{one.people:,} people: {_rates(firsts)}",
-        verdict=judge(
-            (second.rate / first.rate for first, second in sent), Target(least=0.85, most=1.15, per_cent=True)
-        ),
+        ours=f"{median(each.rate for each in seconds):,.0f}/s",
+        ceiling=f"{one.people:,} people: {median(each.rate for each in firsts):,.0f}/s",
+        verdict=judge((second.rate / first.rate for first, second in sent), _AS_QUICK),
+    )
+    # The disk decides the rate, and others write to it too; what a message costs us they hardly touch.
+    yield Row(
+        what=f"{words}: processor time of a message",
+        ours=f"{median(each.cpu_us for each in seconds):.0f} µs",
+        ceiling=f"{one.people:,} people: {median(each.cpu_us for each in firsts):.0f} µs",
+        verdict=judge((second.cpu_us / first.cpu_us for first, second in sent), _AS_CHEAP),
     )
     small, large = (median(each.mb for each in group) for group in (firsts, seconds))
     growth = [second.mb - first.mb for first, second in sent]
@@ -103,10 +109,6 @@ def _sizes(one: List, other: List, *, batch_size: int, pairs: int) -> Iterator[R
             met=median(growth) <= GROWTH_MB and large <= SENDER_MB,
         ),
     )
-
-
-def _rates(sent: Sequence[Sent]) -> str:
-    return f"{median(each.rate for each in sent):,.0f}/s ({median(each.cpu_us for each in sent):.0f} µs of CPU each)"
 
 
 def _plan(people: List) -> Row:
