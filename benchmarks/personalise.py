@@ -104,7 +104,7 @@ def _template(sample: Sample, marked: str, *, escaped: bool) -> Template:
     environment = Environment(autoescape=escaped, keep_trailing_newline=True)  # noqa: S701 - plain text has no markup
     environment.filters["default"] = lambda value, fallback: value or fallback
     assert not re.search(r"\{[{%#]", marked)
-    return environment.from_string(MARK.sub(lambda mark: f"{{{{ {sample.edition.holes[int(mark[1])]} }}}}", marked))
+    return environment.from_string(MARK.sub(lambda mark: f"{{{{ {sample.edition.holes[int(mark[2])]} }}}}", marked))
 
 
 def _naive(sample: Sample) -> Render:

@@ -112,7 +112,9 @@ def _unless_plain(encode: Encoder) -> Encoder:
 
 
 _ROOM = 60  # characters beside a header's name on its first line
-_WORD_BYTES = 42  # base64 of 42 bytes and the frame "=?utf-8?b?…?=" stay under the 75 of RFC 2047 §2
+# Base64 of 39 bytes in the frame "=?utf-8?b?…?=" has 64 characters: with "Subject: " or "List-Id: " before it,
+# the line stays under the 76 of RFC 2047 §2.
+_WORD_BYTES = 39
 
 
 @lru_cache(maxsize=4096)
@@ -122,7 +124,7 @@ def header_text(value: str, room: int = _ROOM) -> bytes:
     `room` is how many characters are left on the first line; longer plain text is folded at spaces.
     ASCII that holds "=?" is encoded too, since readers would decode it.
     """
-    value = one_line(value)
+    value = one_line(value).strip()
     if value.isascii() and "=?" not in value and "  " not in value:
         folded = _fold(value, room)
         if folded is not None:

@@ -110,16 +110,17 @@ def _provider(newsletter: Newsletter) -> tuple[bool, str, str]:
 
 def _privacy(newsletter: Newsletter) -> tuple[bool, str, str]:
     settings = newsletter.settings
-    private = [settings.root / KEY_FILE, settings.outbox / "letter.eml"]
+    private = {
+        KEY_FILE: settings.root / KEY_FILE,
+        f"{newsletter.workspace.relative(settings.outbox)}/": settings.outbox / "a",
+    }
     if settings.database.startswith("sqlite:///"):
-        private.append(Path(settings.database.removeprefix("sqlite:///")))
-    exposed = [newsletter.workspace.relative(path) for path in private if git.would_commit(settings.root, path)]
+        path = Path(settings.database.removeprefix("sqlite:///"))
+        private[newsletter.workspace.relative(path)] = path
+    exposed = [name for name, path in private.items() if git.would_commit(settings.root, path)]
     if exposed:
-        return (
-            False,
-            f"Git does not ignore {', '.join(exposed)}",
-            f"add to .gitignore: {' '.join('/' + name for name in exposed)}",
-        )
+        lines = " ".join(f"/{name}" for name in exposed)
+        return False, f"Git does not ignore {', '.join(exposed)}", f"add to .gitignore: {lines}"
     return True, "addresses, messages and keys are out of Git's reach", ""
 
 

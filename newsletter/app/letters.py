@@ -52,7 +52,7 @@ class Letters:
     def message_for(self, name: str, person: Subscriber | None) -> tuple[bytes, bytes, bytes]:
         """(HTML, text, whole message) of a letter for *person*, or for a reader nobody knows anything about."""
         edition, cut = finished(self.build(name))
-        links_of = self._newsletter.links_of if person else self._example_links
+        links_of = self._newsletter.links_for(edition.identity) if person else self._example_links
         person = person or Subscriber(id=0, address="reader@example.org")
         now = self._newsletter.clock()
         fill = filler(edition, links_of, cut=cut)

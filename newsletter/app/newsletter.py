@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from newsletter.audience.links import Signer
 from newsletter.audience.subscriber import Subscriber
 from newsletter.errors import SettingsError, StoreError
+from newsletter.rendering.edition import Identity
 from newsletter.settings.read import KEY_FILE, Settings
 from newsletter.sources.files import Workspace
 
@@ -72,13 +74,22 @@ class Newsletter:
         """The id that *name* (an id or a path) stands for; the letter's file may be gone."""
         return self.workspace.letter(name)[0] if name.endswith(".md") else name
 
-    def links_of(self, person: Subscriber) -> dict[str, str]:
-        """A subscriber's personal addresses: the leave token is stored, the others are signed."""
-        site = self.settings.site_url
-        return {
-            "unsubscribe_url": f"{site}/leave/{person.leave_token}",
-            "preferences_url": f"{site}/preferences/{self._signer.sign('preferences', person.id)}",
-        }
+    def links_for(self, identity: Identity) -> Callable[[Subscriber], dict[str, str]]:
+        """A function from a subscriber to their personal addresses: the leave token is stored, others are signed.
+
+        How readers leave is part of the frozen edition, whatever the settings say by now.
+        """
+        site, sign = self.settings.site_url, self._signer.sign
+        by_mail = f"mailto:{identity.leave_mailto}?subject=leave%20"
+        leave = by_mail if identity.leave_mode == "mailto" else f"{site}/leave/"
+
+        def links_of(person: Subscriber) -> dict[str, str]:
+            return {
+                "unsubscribe_url": leave + person.leave_token,
+                "preferences_url": f"{site}/preferences/{sign('preferences', person.id)}",
+            }
+
+        return links_of
 
     @cached_property
     def _signer(self) -> Signer:

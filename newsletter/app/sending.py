@@ -78,7 +78,7 @@ class Sending:
         edition = read_edition(SqlEditions(database).get(issue.edition_hash))
         sender = Sender(
             issue=issue,
-            filler=filler(edition, self._newsletter.links_of),
+            filler=filler(edition, self._newsletter.links_for(edition.identity)),
             ledger=SqlLedger(database),
             provider=Outbox(self._newsletter.settings.outbox),
             worker=this_worker(),

@@ -118,6 +118,7 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
     if built.problems and not as_json:
         print_problems(built.problems)
     approval, fresh = letters.approve(issue)
+    frozen = _planned_revision(newsletter, approval.issue_id)
     if as_json:
         print_json(
             {"issue": approval.issue_id, "revision": approval.revision, "edition": approval.edition, "new": fresh}
@@ -131,3 +132,14 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
         )
     else:
         say("It was approved already, exactly as it is.")
+    if frozen not in (None, approval.revision):
+        say(f"But revision {frozen} is planned, and that is what will be sent.")
+
+
+def _planned_revision(newsletter: Newsletter, issue_id: str) -> int | None:
+    if not newsletter.has_database():
+        return None
+    from newsletter.app.sending import Sending  # a letter that nobody is to get yet needs no database
+
+    planned = Sending(newsletter).planned(issue_id)
+    return planned.revision if planned else None

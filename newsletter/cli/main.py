@@ -104,7 +104,15 @@ def show_bug(err: Exception, *, verbose: bool) -> None:
         click.echo("     this is our mistake, not yours; `newsletter -v …` shows all of it, for a report", err=True)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 wrong words or settings, 3 the letter has problems or is not approved, "
+    "4 some deliveries are in doubt, 70 a bug."
+)
+
+
+@click.group(
+    cls=LazyGroup, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "--config",
     type=click.Path(),
@@ -115,12 +123,7 @@ def show_bug(err: Exception, *, verbose: bool) -> None:
 @click.version_option(__version__, prog_name="newsletter")
 @click.pass_context
 def cli(ctx: click.Context, config: str | None, verbose: bool) -> None:  # noqa: ARG001, FBT001 - read by `invoke`
-    r"""Write a letter as Markdown, approve it in Git, and send it to every reader once, at their own eight o'clock.
-
-    \b
-    Exit codes: 0 done, 1 failed, 2 wrong words or settings, 3 the letter has problems or is not approved,
-    4 some deliveries are in doubt, 70 a bug.
-    """
+    """Write a letter as Markdown, approve it in Git, and send it to every reader once, at their own eight o'clock."""
     ctx.obj = config
 
 

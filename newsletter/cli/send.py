@@ -103,7 +103,8 @@ def send(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
         return
     with progress("sending", total=_to_come(sending.status(planned.issue_id)[0])) as watch:
         done = sending.send(planned, watch)
-    say(f"{people(done)} mailed now." if done else "Nothing was due that had not been sent: nobody was mailed now.")
+    provider = newsletter.settings.provider
+    say(f"Handed to the {provider} now: {people(done)}." if done else "Nothing was due that had not been handed over.")
     standing = sending.status(planned.issue_id)
     _show_status(standing, as_json=as_json)
     _doubt(standing[0])
@@ -135,7 +136,7 @@ def _show_status(statuses: list[Standing], *, as_json: bool) -> None:
         _show_tally(statuses[0])
     else:
         print_table(
-            ("letter", "stands", "people", "mailed", "to come", "held"),
+            ("letter", "stands", "people", "handed over", "to come", "held"),
             [(each.issue_id, _stands(each), *_numbers(each)) for each in statuses],
             right=(2, 3, 4, 5),
         )
@@ -143,7 +144,8 @@ def _show_status(statuses: list[Standing], *, as_json: bool) -> None:
 
 def _stands(status: Standing) -> str:
     if status.tally:
-        return "under way" if _to_come(status) else "done"
+        held = status.tally.by_status.get(Status.HELD)
+        return "under way" if _to_come(status) else "some held" if held else "done"
     return f"approved, revision {status.approved_revision}" if status.approved_revision else "draft"
 
 
@@ -169,10 +171,10 @@ def _numbers(status: Standing) -> tuple[str, str, str, str]:
 _MEANINGS = {
     "planned": "waiting for their time",
     "claimed": "in a sender's hands",
-    "accepted": "mailed",
+    "accepted": "handed over",
     "refused": "refused by the provider",
     "deferred": "the provider wants it later",
-    "unknown": "in doubt: mailed or not",
+    "unknown": "in doubt: handed over or not",
     "held": "held: their time passed",
     "cancelled": "called off",
     "suppressed": "left after the plan",

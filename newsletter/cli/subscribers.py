@@ -103,10 +103,11 @@ def export(newsletter: Newsletter) -> None:
 
     The list is personal data: keep it out of Git, mails and chats.
     """
+    everyone = People(newsletter).everyone
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    own = sorted(newsletter.settings.fields)
+    own = sorted({*newsletter.settings.fields, *(name for person in everyone() for name in person.attributes)})
     writer.writerow((*COLUMNS, *own))
-    for person in People(newsletter).everyone():
+    for person in everyone():
         writer.writerow(
             (
                 person.address,
@@ -133,10 +134,11 @@ def add(newsletter: Newsletter, address: str, name: str, first_name: str, timezo
 
     Example: newsletter subscribers add zoe@example.org --name "Zoë Example" --evidence "asked by mail, 2026-11-20"
     """
-    rows = list(read_list(_as_csv(address, name, first_name, timezone)))
-    for row in rows:
-        if isinstance(row, Rejected):
-            raise NewsletterError(row.reason)
+    remarks: list[Noted | Rejected] = []
+    rows = list(read_list(_as_csv(address, name, first_name, timezone), note=remarks.append))
+    remarks += [row for row in rows if isinstance(row, Rejected)]
+    if remarks:
+        raise NewsletterError(remarks[0].reason, hint="nobody was added")
     counts = People(newsletter).enter(iter(rows), how="add", source=evidence, watch=lambda _more: None).counts
     if counts.kept_away:
         raise NewsletterError(

@@ -210,7 +210,7 @@ def block_problems(blocks: Sequence[Block]) -> list[Problem]:
             address = block.attributes.get(name, "")
             if address and not address.startswith(("https://", "mailto:", "tel:")) and not MARK.match(address):
                 problems.append(
-                    Problem(at=block.at, what=f"{name}={address!r} is no full address", hint="write it with https://")
+                    Problem(at=block.at, what=f"{name}={address!r} is no full https:// address", hint="write all of it")
                 )
         for name in ("width", "height"):
             size = block.attributes.get(name, "")
@@ -227,15 +227,21 @@ def block_problems(blocks: Sequence[Block]) -> list[Problem]:
 def _link_problems(block: Block) -> list[Problem]:
     problems = []
     for token in tokens_of(block.body):
+        at = Span(block.at.path, block.body_line + (token.map[0] if token.map else 0))
         for child in token.children or []:
-            address = str(child.attrGet("href") or child.attrGet("src") or "")
+            if child.type == "image":
+                what = "a picture in the text has no width, and Outlook would show it as large as it is"
+                problems.append(
+                    Problem(at=at, what=what, hint='give it a block: ::: image {src="…" alt="…" width="580"}')
+                )
+                continue
+            address = str(child.attrGet("href") or "")
             if (
-                child.type in ("link_open", "image")
+                child.type == "link_open"
                 and not address.startswith(("https://", "mailto:", "tel:", "#"))
                 and not MARK.match(address)
             ):
-                at = Span(block.at.path, block.body_line + (token.map[0] if token.map else 0))
                 problems.append(
-                    Problem(at=at, what=f"the link {address!r} is no full address", hint="write it with https://")
+                    Problem(at=at, what=f"the link {address!r} is no full https:// address", hint="write all of it")
                 )
     return problems

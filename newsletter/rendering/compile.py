@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -12,7 +12,7 @@ from markupsafe import Markup
 from newsletter.content.issue import Block, Issue, Problem, Span
 from newsletter.rendering import blocks as rendered
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
-from newsletter.rendering.holes import Marker, Misplaced, cut_html
+from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
 from newsletter.rendering.inline import inline_css, refuse_traps
 from newsletter.rendering.theme import Theme
 
@@ -45,14 +45,21 @@ class _Draft:
 
 
 def compile_issue(
-    issue: Issue, *, theme: Theme, setting: Setting, audience: Condition, rules: Mapping[str, Mapping[str, Any]]
+    issue: Issue,
+    *,
+    theme: Theme,
+    setting: Setting,
+    audience: Condition,
+    rules: Mapping[str, Mapping[str, Any]],
+    finish: Callable[[str], str] = inline_css,
 ) -> tuple[Edition | None, list[Problem]]:
     """The edition of *issue*, or None, and every problem found on the way.
 
-    *rules* has the rule of every segment by its `segment:NAME`.
+    *rules* has the rule of every segment by its `segment:NAME`. *finish* is the last pass over a page; another
+    one shows the page as it was before, to compare.
     """
     refuse_traps(theme.name, theme.base_css, theme.client_css)
-    marker = Marker(custom_fields=setting.custom_fields)
+    marker = Marker(mark_word(_everything_in(issue, setting, theme)), custom_fields=setting.custom_fields)
     draft = _Draft(
         issue=issue,
         blocks=tuple(rendered.marked(block, marker) for block in issue.blocks),
@@ -75,7 +82,8 @@ def compile_issue(
     if problems:
         return None, problems
     variants = [
-        _variant(draft, dict(zip(names, truth, strict=True))) for truth in product((False, True), repeat=len(names))
+        _variant(draft, dict(zip(names, truth, strict=True)), finish)
+        for truth in product((False, True), repeat=len(names))
     ]
     edition = Edition(
         issue_id=issue.id,
@@ -91,11 +99,18 @@ def compile_issue(
         conditions=tuple(Condition(name=name, rule=rules[name]) for name in names),
         identity=setting.identity,
         archive_url=archive_url(setting.site_url, issue.id),
+        mark_word=marker.word,
         holes=tuple(expression.source for expression in marker.expressions),
         needs={name: str(at) for name, at in sorted(marker.uses.items())},
         variants=tuple(variants),
     )
-    return edition, _check_holes(edition, draft)
+    return edition, _check_addresses(edition, draft)
+
+
+def _everything_in(issue: Issue, setting: Setting, theme: Theme) -> str:
+    """All text that could end up in the letter."""
+    blocks = [(block.kind, dict(block.attributes), dict(block.fields), block.body) for block in issue.blocks]
+    return repr((issue.title, issue.subject, issue.preheader, issue.language, blocks, setting, theme.files))
 
 
 def archive_url(site_url: str, issue_id: str) -> str:
@@ -129,13 +144,13 @@ def _condition_names(issue: Issue, rules: Mapping[str, Mapping[str, Any]], probl
     return names
 
 
-def _variant(draft: _Draft, truth: Mapping[str, bool]) -> Variant:
+def _variant(draft: _Draft, truth: Mapping[str, bool], finish: Callable[[str], str]) -> Variant:
     seen = [
         (number, block)
         for number, block in enumerate(draft.blocks, start=1)
         if not block.condition or truth[block.condition]
     ]
-    html = inline_css(_page(draft, seen, html=True))
+    html = finish(_page(draft, seen, html=True))
     return Variant(conditions=tuple(truth.values()), html=html, text=_page(draft, seen, html=False))
 
 
@@ -175,14 +190,18 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
     )
 
 
-def _check_holes(edition: Edition, draft: _Draft) -> list[Problem]:
-    """The holes that ended up where no value would be safe."""
+def _check_addresses(edition: Edition, draft: _Draft) -> list[Problem]:
+    """The holes that ended up where no value is safe, and the links that lead where none may."""
+    holes = draft.marker.holes(edition.constants)
     problems: dict[str, Problem] = {}
     for variant in edition.variants:
         try:
-            cut_html(variant.html, draft.marker.expressions, edition.constants)
+            cut_html(variant.html, holes)
         except Misplaced as err:
             at = draft.marker.places.get(err.source, Span(draft.issue.path))
             hint = "put it into a sentence, or after https://… in an address"
             problems[err.source] = Problem(at=at, what=str(err), hint=hint)
+        for address in unsafe_addresses(variant.html, holes):
+            what = f"a link leads to {address[:80]!r}, which no letter may"
+            problems[address] = Problem(at=Span(draft.issue.path), what=what, hint="write it with https://")
     return list(problems.values())

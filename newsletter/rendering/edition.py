@@ -20,7 +20,7 @@ class Identity:
     reply_to: str
     newsletter: str
     list_id: str
-    leave_mode: str  # own | provider | mailto
+    leave_mode: str  # own | mailto
     leave_mailto: str
 
     @property
@@ -63,6 +63,7 @@ class Edition:
     conditions: tuple[Condition, ...]
     identity: Identity
     archive_url: str
+    mark_word: str
     holes: tuple[str, ...]
     needs: Mapping[str, str]  # field shown without a fallback → path:line
     variants: tuple[Variant, ...]

@@ -110,11 +110,10 @@ def _refuse_foreign(root: nodes.Node, source: str) -> None:
                     f"no filter {node.name!r} in {{{{ {source} }}}}", f"the filters are: {', '.join(sorted(FILTERS))}"
                 )
         elif not isinstance(node, _NODES):
-            word = {"Getattr": "attributes", "Getitem": "subscripts", "Call": "calls", "Test": "tests"}.get(
-                type(node).__name__, "this"
-            )
+            words = {"Getattr": "attributes", "Getitem": "subscripts", "Call": "calls", "Test": "tests"}
+            used = words.get(type(node).__name__, "more than fields and texts")
             raise BadExpression(
-                f"{{{{ {source} }}}} uses {word}, which letters do not have",
+                f"{{{{ {source} }}}} uses {used}, which letters do not have",
                 'use a field and filters; for conditions write for="segment:…" on the block',
             )
 
@@ -164,6 +163,11 @@ def _try_out(expression: Expression) -> None:
             ) from err
 
 
+def _given(fields: Mapping[str, str], name: str) -> str:
+    """What a reader gave for a field, on one line; nothing but blanks is nothing."""
+    return one_line(fields.get(name, "")).strip()
+
+
 def evaluator(expressions: Iterable[Expression]) -> Callable[[Mapping[str, str]], dict[str, str]]:
     """A function from one reader's fields to the value of every expression, by its source.
 
@@ -173,13 +177,13 @@ def evaluator(expressions: Iterable[Expression]) -> Callable[[Mapping[str, str]]
     plain = [(each.source, *each.plain) for each in expressions if each.plain]
     others = [each.source for each in expressions if not each.plain]
     if not others:
-        return lambda fields: {source: fields.get(field) or fallback for source, field, fallback in plain}
+        return lambda fields: {source: _given(fields, field) or fallback for source, field, fallback in plain}
     template = _ENVIRONMENT.from_string(_SEPARATOR.join("{{ " + source + " }}" for source in others))
     names = sorted({name for each in expressions if not each.plain for name in each.fields})
 
     def evaluate(fields: Mapping[str, str]) -> dict[str, str]:
-        values = {source: fields.get(field) or fallback for source, field, fallback in plain}
-        rendered = template.render({name: one_line(fields.get(name, "")) for name in names})
+        values = {source: _given(fields, field) or fallback for source, field, fallback in plain}
+        rendered = template.render({name: _given(fields, name) for name in names})
         values.update(zip(others, rendered.split(_SEPARATOR), strict=True))
         return values
 

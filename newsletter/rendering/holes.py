@@ -7,8 +7,10 @@ decides how its values will be escaped; a mark in a place where no value is safe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
+from html import unescape
 
 from newsletter.content.issue import Problem, Span
 from newsletter.content.suggest import did_you_mean
@@ -22,9 +24,14 @@ from newsletter.rendering.expressions import (
     read_expression,
 )
 
-MARK = re.compile(r"zqH(\d{4})Hqz")
-_EXPRESSION = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+# The word in the middle is a digest of the letter itself, so no letter can hold a mark of its own making.
+MARK = re.compile(r"zq([0-9a-f]{16})H(\d+)Hqz")
+MAX_EXPRESSIONS = 200
 _URL_ATTRIBUTES = frozenset({"href", "src", "background", "cite", "action", "xlink:href"})
+_FETCHED = frozenset({"src", "background"})  # opening the letter is enough
+_WHOLE_ADDRESSES = (*LINK_FIELDS, *CONSTANT_FIELDS)
+_HOST = re.compile(r"[a-z]+://[^/?#]*", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:[a-z]+://|mailto:)[^\s<>]*$", re.IGNORECASE)
 
 # Conditional comments hold live markup for Outlook, so only their two ends are comments.
 _MARKUP = re.compile(
@@ -36,9 +43,6 @@ _MARKUP = re.compile(
 _ATTRIBUTE = re.compile(r"""([\w:-]+)\s*=\s*("[^"]*"|'[^']*')""")
 
 
-EncoderAt = Callable[[re.Match[str], Expression], str]
-
-
 class Misplaced(ValueError):
     """A hole stands where no value could be put safely; `source` is its expression."""
 
@@ -48,36 +52,56 @@ class Misplaced(ValueError):
         self.source = source
 
 
+@dataclass(frozen=True, slots=True)
+class Holes:
+    """What the marks of one letter stand for: mark number N for the N-th expression.
+
+    `constants` are the values of expressions that are the same for all readers.
+    """
+
+    word: str
+    expressions: tuple[Expression, ...]
+    constants: Mapping[str, str]
+
+    def find(self, text: str) -> Iterator[tuple[re.Match[str], Expression]]:
+        """The marks of this letter in *text*, in order."""
+        for found in MARK.finditer(text):
+            if found[1] == self.word:
+                yield found, self.expressions[int(found[2])]
+
+
+def mark_word(*sources: str) -> str:
+    """The word for the marks of a letter made from *sources*."""
+    return sha256("\0".join(sources).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
 @dataclass(slots=True)
 class Marker:
     """Replaces expressions by marks and remembers them; problems are collected, not raised."""
 
+    word: str
     custom_fields: Sequence[str] = ()
-    expressions: list[Expression] = field(default_factory=list)
+    expressions: dict[Expression, int] = field(default_factory=dict)  # with the number of their mark
     problems: list[Problem] = field(default_factory=list)
     places: dict[str, Span] = field(default_factory=dict)  # expression → where it stands first
     uses: dict[str, Span] = field(default_factory=dict)  # field needed without a fallback → where first
 
     def mark(self, text: str, at: Span) -> str:
         """*text* with every expression replaced by its mark."""
-        if MARK.search(text):
-            self.problems.append(
-                Problem(
-                    at=at, what="the text holds a word like 'zqH0000Hqz'", hint="it is reserved; write it differently"
-                )
-            )
         if "{%" in text:
             at_statement = _line_of(text, text.index("{%"), at)
             hint = 'for conditions write for="segment:…" on the block'
             self.problems.append(Problem(at=at_statement, what="letters have no '{%' statements", hint=hint))
-        marked = _EXPRESSION.sub(lambda found: self._one(found[1], _line_of(text, found.start(), at)), text)
-        if "{{" in marked:
-            self.problems.append(
-                Problem(
-                    at=_line_of(marked, marked.index("{{"), at), what="'{{' is never closed", hint="close it with '}}'"
-                )
-            )
-        return marked
+        marked, position = [], 0
+        while (start := text.find("{{", position)) >= 0:
+            place = _line_of(text, start, at)
+            end = text.find("}}", start)
+            if end < 0:
+                self.problems.append(Problem(at=place, what="'{{' is never closed", hint="close it with '}}'"))
+                break
+            marked += [text[position:start], self._one(text[start + 2 : end], place)]
+            position = end + 2
+        return "".join([*marked, text[position:]])
 
     def constant(self, name: str) -> str:
         """The mark of a field of our own, for templates."""
@@ -103,29 +127,36 @@ class Marker:
         ):
             self.uses.setdefault(name, at)
         if expression not in self.expressions:
-            self.expressions.append(expression)
+            self.expressions[expression] = len(self.expressions)
             self.places[expression.source] = at
-        return f"zqH{self.expressions.index(expression):04d}Hqz"
+            if len(self.expressions) == MAX_EXPRESSIONS:
+                hint = "a letter may have fewer than that"
+                self.problems.append(Problem(at=at, what=f"{MAX_EXPRESSIONS} different expressions", hint=hint))
+        return f"zq{self.word}H{self.expressions[expression]}Hqz"
+
+    def holes(self, constants: Mapping[str, str]) -> Holes:
+        """What the marks made so far stand for."""
+        return Holes(self.word, tuple(self.expressions), constants)
 
 
 def _line_of(text: str, position: int, at: Span) -> Span:
     return Span(at.path, at.line + text.count("\n", 0, position)) if at.line else at
 
 
-def cut_html(html: str, expressions: Sequence[Expression], constants: Mapping[str, str]) -> Pieces:
+def cut_html(html: str, holes: Holes) -> Pieces:
     """*html* cut at its marks, each slot escaped for where it stands. Raises Misplaced."""
     places = _MARKUP.finditer(html)
     place = next(places, None)
 
-    def encoder(found: re.Match[str], expression: Expression) -> str:
+    def encoder(mark: re.Match[str], expression: Expression) -> str:
         nonlocal place
-        while place is not None and place.end() <= found.start():
+        while place is not None and place.end() <= mark.start():
             place = next(places, None)
-        if place is None or place.start() > found.start():
+        if place is None or place.start() > mark.start():
             return "html"
-        return _encoder_in_markup(place, found, expression)
+        return _encoder_in_markup(place, mark, expression)
 
-    return _cut(html, expressions, constants, encoder)
+    return _cut(html, holes, encoder)
 
 
 def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: Expression) -> str:
@@ -138,40 +169,72 @@ def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: E
         if start <= mark.start() < markup.start() + attribute.end(2):
             if attribute[1].lower() not in _URL_ATTRIBUTES:
                 return "html"
+            if attribute[1].lower() in _FETCHED:
+                raise Misplaced(expression.source, "in the address of a picture would tell who opens it")
             if mark.start() > start:
+                if expression.fields.intersection(LINK_FIELDS):
+                    raise Misplaced(expression.source, "inside another address would give the reader's own link away")
+                if _HOST.fullmatch(mark.string, start, mark.start()):
+                    raise Misplaced(expression.source, "would decide which site a link leads to")
                 return "url"
-            if expression.source in (*LINK_FIELDS, *CONSTANT_FIELDS):
+            if expression.source in _WHOLE_ADDRESSES:
                 return "href"
             raise Misplaced(expression.source, "begins an address; put https://… before it")
     raise Misplaced(expression.source, "stands inside a tag, outside its attributes")
 
 
-def cut_text(text: str, expressions: Sequence[Expression], constants: Mapping[str, str]) -> Pieces:
-    """Plain *text* cut at its marks."""
-    return _cut(text, expressions, constants, lambda _found, _expression: "text")
+def cut_text(text: str, holes: Holes) -> Pieces:
+    """Plain *text* cut at its marks; within an address values are written as in the HTML."""
+
+    def encoder(mark: re.Match[str], _expression: Expression) -> str:
+        line = text[text.rfind("\n", 0, mark.start()) + 1 : mark.start()]
+        return "url" if _ADDRESS.search(line) else "text"
+
+    return _cut(text, holes, encoder)
 
 
-def _cut(text: str, expressions: Sequence[Expression], constants: Mapping[str, str], encoder_at: EncoderAt) -> Pieces:
+def _cut(text: str, holes: Holes, encoder_at: Callable[[re.Match[str], Expression], str]) -> Pieces:
     parts: list[bytes | Slot] = []
     literal = b""
     position = 0
-    for found in MARK.finditer(text):
-        expression = expressions[int(found[1])]
-        encoder = encoder_at(found, expression)
-        literal += text[position : found.start()].encode()
-        if expression.source in constants:
-            literal += ENCODERS[encoder](constants[expression.source])
+    for mark, expression in holes.find(text):
+        encoder = encoder_at(mark, expression)
+        literal += text[position : mark.start()].encode()
+        if expression.source in holes.constants:
+            literal += ENCODERS[encoder](holes.constants[expression.source])
         else:
             parts += [literal, Slot(value=expression.source, encoder=encoder)]
             literal = b""
-        position = found.end()
+        position = mark.end()
     parts.append(literal + text[position:].encode())
     return Pieces(tuple(parts))
 
 
+_SAFE_ADDRESS = re.compile(r"https://[^/?#\s]|mailto:|tel:[+\d]|#")
+_SAFE_PICTURE = re.compile(r"https://[^/?#\s]")
+
+
+def unsafe_addresses(html: str, holes: Holes) -> list[str]:
+    """The addresses in *html* that begin otherwise than mail may: not https, mailto, tel or a place in it.
+
+    The last look, at the finished page, whatever way an address took to get there.
+    """
+    ours = {mark.span() for mark, expression in holes.find(html) if expression.source in _WHOLE_ADDRESSES}
+    found = []
+    for markup in _MARKUP.finditer(html):
+        for attribute in _ATTRIBUTE.finditer(markup["tag"] or ""):
+            name, value = attribute[1].lower(), unescape(attribute[2][1:-1])
+            start = markup.start("tag") + attribute.start(2) + 1
+            safe = _SAFE_PICTURE if name in _FETCHED else _SAFE_ADDRESS
+            whole = any(begin == start for begin, _ in ours) and name not in _FETCHED
+            if name in _URL_ATTRIBUTES and not whole and not safe.match(value):
+                found.append(value)
+    return found
+
+
 def marks(text: str) -> list[str]:
     """All marks in *text*, sorted; for comparing what went into a step with what came out."""
-    return sorted(MARK.findall(text))
+    return sorted(found[0] for found in MARK.finditer(text))
 
 
 def needed_links(pieces: Iterable[Pieces]) -> frozenset[str]:

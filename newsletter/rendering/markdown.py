@@ -61,10 +61,13 @@ class Html:
 
     def blocks(self, tokens: Sequence[Token]) -> Markup:
         """Block tokens as HTML."""
-        levels = [int(token.tag[1]) for token in tokens if token.type == "heading_open"]
+        steps = sorted({token.tag for token in tokens if token.type == "heading_open"})
+        level = self._top - 1
         for token in tokens:
+            if token.type == "heading_open":
+                level = min(self._top + steps.index(token.tag), level + 1, 6)
             if token.type in ("heading_open", "heading_close"):
-                token.tag = f"h{min(6, self._top + int(token.tag[1]) - min(levels))}"
+                token.tag = f"h{level}"
         return Markup(_RENDERER.render(tokens, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
 
     def inline(self, tokens: Sequence[Token]) -> Markup:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from newsletter.pieces import DATE, MESSAGE_ID, SUBJECT, TO, Pieces, Slot, address_header, quoted_printable
 from newsletter.rendering.edition import Edition, Variant
 from newsletter.rendering.expressions import Expression, read_expression
-from newsletter.rendering.holes import cut_html, cut_text
+from newsletter.rendering.holes import Holes, cut_html, cut_text
 
 _CRLF = b"\r\n"
 
@@ -39,18 +39,18 @@ class Cut:
 def cut_edition(edition: Edition) -> Cut:
     """*edition* cut into literal pieces and slots."""
     expressions = tuple(read_expression(source) for source in edition.holes)
-    fixed = edition.constants
+    holes = Holes(edition.mark_word, expressions, edition.constants)
     headers = tuple(_headers(edition))
     boundary = f"=_{edition.hash.rpartition(':')[2][:32]}"  # "=_" cannot stand in quoted-printable
     parts = []
     for variant in edition.variants:
-        html, text = cut_html(variant.html, expressions, fixed), cut_text(_text(variant), expressions, fixed)
+        html, text = cut_html(variant.html, holes), cut_text(_text(variant), holes)
         parts.append(Parts(html=html, text=text, mime=_mime(headers, boundary, html, text)))
     return Cut(
-        subject=cut_text(edition.subject, expressions, fixed),
+        subject=cut_text(edition.subject, holes),
         headers=headers,
         variants=tuple(parts),
-        expressions=tuple(each for each in expressions if each.source not in fixed),
+        expressions=tuple(each for each in expressions if each.source not in holes.constants),
     )
 
 
@@ -66,13 +66,13 @@ def _headers(edition: Edition) -> Iterator[tuple[str, Pieces]]:
         yield "Reply-To", Pieces((address_header("", who.reply_to).encode(),))
     phrase = address_header(who.newsletter, who.list_id).encode()  # `Name <label.domain>`, RFC 2919 §2
     yield "List-Id", Pieces((phrase if who.newsletter else b"<" + phrase + b">",))
-    mailto = f"<mailto:{who.leave_mailto}?subject=leave>".encode() if who.leave_mailto else b""
-    if who.leave_mode == "own":
-        link: tuple[bytes | Slot, ...] = (b"<", Slot(value="unsubscribe_url", encoder="raw"), b">")
-        yield "List-Unsubscribe", Pieces((*link, b",\r\n " + mailto) if mailto else link)
-        yield "List-Unsubscribe-Post", Pieces((b"List-Unsubscribe=One-Click",))
-    elif who.leave_mode == "mailto":
-        yield "List-Unsubscribe", Pieces((mailto,))
+    link: tuple[bytes | Slot, ...] = (b"<", Slot(value="unsubscribe_url", encoder="raw"), b">")
+    if who.leave_mode == "mailto":
+        yield "List-Unsubscribe", Pieces(link)
+        return
+    beside = f",\r\n <mailto:{who.leave_mailto}?subject=leave>".encode() if who.leave_mailto else b""
+    yield "List-Unsubscribe", Pieces((*link, beside))
+    yield "List-Unsubscribe-Post", Pieces((b"List-Unsubscribe=One-Click",))  # RFC 8058 §3.1
 
 
 def _mime(headers: tuple[tuple[str, Pieces], ...], boundary: str, html: Pieces, text: Pieces) -> Pieces:

@@ -23,6 +23,7 @@ class Theme:
     """A theme, ready to render in one language."""
 
     name: str
+    files: Mapping[str, str]
     base_css: str
     client_css: str
     words: Mapping[str, str]
@@ -80,6 +81,7 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
     environment.filters.update(wrap=wrap, underline=underline, bullet=bullet)
     return Theme(
         name=name,
+        files=files,
         base_css=files["base.css"],
         client_css=files["client.css"],
         words={**words.get("en", {}), **words.get(language.split("-", maxsplit=1)[0], {})},

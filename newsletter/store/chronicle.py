@@ -97,7 +97,8 @@ def _status_of(batch_state: str, due_at: datetime, *, not_before: datetime) -> S
     return Status.HELD if due_at <= not_before else Status.PLANNED
 
 
-# From the issues to one row each: an index look-up per issue, however many deliveries there are.
+# One index look-up per issue, however many deliveries there are: without the list of issues SQLite would
+# read every delivery to find one person's.
 _STORIES = (
     select(
         issues.c.no,
@@ -121,16 +122,21 @@ _STORIES = (
         and_(batches.c.issue_no == issues.c.no, batches.c.lo <= deliveries.c.seq, batches.c.hi > deliveries.c.seq),
     )
     .outerjoin(outcomes, and_(outcomes.c.issue_no == issues.c.no, outcomes.c.seq == deliveries.c.seq))
+    .where(deliveries.c.issue_no.in_(select(issues.c.no)))
 )
 
-_EXCLUDED = select(
-    issues.c.no,
-    issues.c.issue_id,
-    issues.c.revision,
-    issues.c.edition_hash,
-    issues.c.planned_at,
-    exclusions.c.reason,
-).join_from(issues, exclusions, exclusions.c.issue_no == issues.c.no)
+_EXCLUDED = (
+    select(
+        issues.c.no,
+        issues.c.issue_id,
+        issues.c.revision,
+        issues.c.edition_hash,
+        issues.c.planned_at,
+        exclusions.c.reason,
+    )
+    .join_from(issues, exclusions, exclusions.c.issue_no == issues.c.no)
+    .where(exclusions.c.issue_no.in_(select(issues.c.no)))
+)
 
 
 def _moves(connection: Connection, row: Row[*tuple[Any, ...]]) -> list[Row[*tuple[Any, ...]]]:

@@ -132,7 +132,7 @@ def _postgresql(url: URL) -> Database:
     try:
         engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
     except (ImportError, NoSuchModuleError):
-        hint = "install it: pip install 'newsletter[postgres]'"
+        hint = "install psycopg beside the newsletter, e.g. with its extra 'postgres' (README, Install)"
         raise SettingsError("the PostgreSQL driver is not installed", hint=hint, at="database") from None
 
     @event.listens_for(engine, "connect")

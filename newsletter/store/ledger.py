@@ -51,7 +51,7 @@ class SqlLedger:
                 _take(connection, batch, hi=hi, now=now, worker=worker)
                 members = _members(connection, batch, hi=hi, now=now)
                 gone = [Receipt(seq=seq, status=Status.SUPPRESSED, reason=why) for seq, _, why in members if why]
-                append(connection, outcomes, [_outcome(issue_no, each, at=now) for each in gone])
+                append(connection, outcomes, [_outcome(issue_no, each, at=epoch(now)) for each in gone])
                 mailable = [member for member in members if not member[2]]
                 if mailable:
                     return _claim(batch, mailable, claimed_at=batch.claimed_at or now, worker=worker)
@@ -83,13 +83,13 @@ class SqlLedger:
         """
         with self._db.writing() as connection:
             hi = _renew(connection, claim, now=now)
-            rows = []
+            rows, at = [], epoch(now)
             for receipt in receipts:
                 if move(Status.CLAIMED, receipt.status) is Status.PLANNED:
                     continue
                 if not claim.batch_no <= receipt.seq < hi:
                     raise StoreError(f"delivery {receipt.seq} is not in batch {claim.batch_no}")
-                rows.append(_outcome(claim.issue_no, receipt, at=now, digest=digests.get(receipt.seq, b"")))
+                rows.append(_outcome(claim.issue_no, receipt, at=at, digest=digests.get(receipt.seq, b"")))
             try:
                 append(connection, outcomes, rows)
             except Exception as error:
@@ -151,8 +151,8 @@ def _members(connection: Connection, batch: _Batch, *, hi: int, now: datetime) -
     known: frozenset[int] = frozenset()
     if batch.claimed_at is not None:  # a batch that was never claimed has none
         known = frozenset(connection.execute(statements.SETTLED, span).scalars())
-    rows = connection.execute(statements.MEMBERS, span | {"now": now})
-    return [(row[0], person(row[2:]), row[1]) for row in rows if row[0] not in known]
+    rows = connection.execute(statements.MEMBERS, span | {"now": now}).all()
+    return [(row[-2], person(row), row[-1]) for row in rows if row[-2] not in known]
 
 
 def _renew(connection: Connection, claim: Claim, *, now: datetime) -> int:
@@ -183,9 +183,9 @@ def _claim(batch: _Batch, members: Sequence[_Member], *, claimed_at: datetime, w
     )
 
 
-def _outcome(issue_no: int, receipt: Receipt, *, at: datetime, digest: bytes = b"") -> tuple[object, ...]:
+def _outcome(issue_no: int, receipt: Receipt, *, at: int, digest: bytes = b"") -> tuple[object, ...]:
     """A row of `outcomes`, in the order of its columns."""
-    return (issue_no, receipt.seq, receipt.status.value, epoch(at), receipt.provider_id, receipt.reason, digest)
+    return (issue_no, receipt.seq, receipt.status.value, at, receipt.provider_id, receipt.reason, digest)
 
 
 def _lease(now: datetime) -> datetime:

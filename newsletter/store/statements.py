@@ -69,7 +69,7 @@ CLOSE = update(batches).where(_NAMED).values(state=bindparam("state"), worker=No
 # The people of a range, and why they may not be mailed. A range and no LIMIT: PostgreSQL would otherwise
 # turn to reading and sorting the whole table once the list is long.
 MEMBERS = (
-    select(deliveries.c.seq, rules.why_not(now=bindparam("now", type_=Instant)), *COLUMNS)
+    select(*COLUMNS, deliveries.c.seq, rules.why_not(now=bindparam("now", type_=Instant)))
     .join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id)
     .where(
         deliveries.c.issue_no == bindparam("issue_no"),

@@ -57,7 +57,7 @@ class SqlPeople:
         while True:
             query = select(*COLUMNS).where(subscribers.c.id > last).order_by(subscribers.c.id).limit(_PAGE)
             with self._db.reading() as connection:
-                page = [person(row) for row in connection.execute(query)]
+                page = [person(row) for row in connection.execute(query).all()]
             if not page:
                 return
             yield from page

@@ -7,6 +7,7 @@ per row would cost more than the row.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -65,7 +66,7 @@ class BatchState(StrEnum):
     DONE = "done"  # every delivery of it has an outcome
 
 
-def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
     words = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({words})", name=column)
 
@@ -223,8 +224,7 @@ outcomes = Table(
     Column("provider_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("values_digest", LargeBinary, nullable=False),
-    CheckConstraint("status NOT IN ('planned', 'claimed')", name="left"),
-    _one_of("status", Status),
+    _one_of("status", [status for status in Status if status not in (Status.PLANNED, Status.CLAIMED)]),
     sqlite_with_rowid=False,
 )
 

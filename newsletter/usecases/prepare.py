@@ -70,11 +70,12 @@ def gaps(needs: Mapping[str, str], lacking: Mapping[str, int]) -> list[Problem]:
     for name, where in needs.items():
         if lacking.get(name):
             path, _, line = where.rpartition(":")
+            fallback = "friend" if name == "first_name" else "…"
             problems.append(
                 Problem(
                     at=Span(path, int(line)),
                     what=f"{lacking[name]:,} reader{'s have' if lacking[name] != 1 else ' has'} no {name!r}",
-                    hint=f"give it a fallback: {{{{ {name} | default('friend') }}}}",
+                    hint=f"give it a fallback: {{{{ {name} | default('{fallback}') }}}}",
                 )
             )
     return problems

@@ -142,7 +142,8 @@ def test_a_resumed_batch_repeats_its_bytes(workplace: Workplace) -> None:
         now, database = newsletter.clock(), newsletter.database
         planned = SqlPlanner(database).planned(ISSUE)
         assert planned is not None
-        fill = filler(read_edition(SqlEditions(database).get(planned.edition_hash)), newsletter.links_of)
+        edition = read_edition(SqlEditions(database).get(planned.edition_hash))
+        fill = filler(edition, newsletter.links_for(edition.identity))
         ledger = SqlLedger(database)
         # A sender on another machine hands over every batch and dies before it can record a single receipt.
         while claim := ledger.claim(

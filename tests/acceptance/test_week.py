@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import os
 import pty
+import re
 import subprocess
 import sys
 from email import policy
@@ -21,11 +22,11 @@ LEFT_AT_PLAN = {"bounced": 1, "complained": 1, "not confirmed": 1, "unsubscribed
 def test_everybody_who_may_be_mailed_gets_one_letter_and_a_second_run_mails_nobody(workplace: Workplace) -> None:
     workplace.ready()
     first = workplace.done("send", ISSUE, "--yes")
-    assert f"{PLANNED} people mailed now." in first.stderr
+    assert f"Handed to the outbox now: {PLANNED} people." in first.stderr
     before = {path.name: path.read_bytes() for path in workplace.outbox()}
     assert len(before) == PLANNED
     again = workplace.done("send", ISSUE, "--yes")
-    assert "nobody was mailed now" in again.stderr
+    assert "Nothing was due" in again.stderr
     assert {path.name: path.read_bytes() for path in workplace.outbox()} == before
     recipients = [
         email.message_from_bytes(raw, policy=policy.default)["to"].addresses[0].addr_spec for raw in before.values()
@@ -236,6 +237,19 @@ def test_a_new_newsletter_in_a_repository_offers_git_nothing_private(workplace: 
     assert not [path for path in listed if path.startswith("outbox/")]
     assert f"issues/{ISSUE}.approval.toml" in listed
     assert workplace.done("doctor").exit_code == 0
+
+
+def test_readers_may_leave_by_mail_where_there_is_no_server(workplace: Workplace) -> None:
+    workplace.done("init", str(workplace.root))
+    settings = workplace.root / "newsletter.toml"
+    settings.write_text(settings.read_text().replace('mode = "own"', 'mode = "mailto"'))
+    workplace.ready().done("send", ISSUE, "--yes")
+    message = email.message_from_bytes(workplace.outbox()[0].read_bytes(), policy=policy.default)
+    header = message["list-unsubscribe"]
+    assert re.fullmatch(r"<mailto:leave@letters\.example\.org\?subject=leave%20[\w-]{22}>", header)
+    assert message["list-unsubscribe-post"] is None
+    for part in message.iter_parts():
+        assert header.strip("<>") in part.get_content()
 
 
 @pytest.mark.parametrize("answer", ["n", "y"])

@@ -87,10 +87,25 @@ def test_a_subject_reads_as_it_was_written(subject: str) -> None:
     assert all(line[:1] == b" " and line.strip() for line in lines[1:])
     if encoded:
         unfolded = encoded.decode().replace("\r\n", "")
-        assert str(make_header(decode_header(unfolded))) == one_line(subject) or one_line(subject).isascii()
+        meant = one_line(subject).strip()  # blanks around a header mean nothing
+        assert str(make_header(decode_header(unfolded))) == meant or meant.isascii()
         message = BytesParser(policy=default).parsebytes(b"Subject: " + encoded + b"\r\n\r\n")
-        assert message["subject"] == one_line(subject)
+        assert message["subject"] == meant
         assert not message["subject"].defects
+
+
+@given(ANYTHING.filter(lambda text: not text.isascii()))
+def test_a_line_with_encoded_words_has_76_characters_at_most_with_the_name_of_its_field(value: str) -> None:
+    """RFC 2047 §2; the longest names of fields that hold such words are Subject and List-Id."""
+    for line in (b"Subject: " + header_text(value)).split(b"\r\n"):
+        assert b"=?" not in line or len(line) <= 76
+    for line in f"List-Id: {address_header(value, 'monday.letters.example.org')}".split("\r\n"):
+        assert "=?" not in line or len(line) <= 76
+
+
+def test_a_name_of_nothing_but_blanks_is_no_name() -> None:
+    assert address_header("   ", "zoe@example.org") == "zoe@example.org"
+    assert address_header("\u202e ", "zoe@example.org") == "zoe@example.org"
 
 
 NAMES = st.one_of(

@@ -33,13 +33,14 @@ def test_a_lock_names_no_place_and_has_a_hash_for_every_pin(lock):
     assert [entry.split()[0] for entry in entries if "--hash=sha256:" not in entry] == []
 
 
-def test_the_runtime_lock_covers_the_dependencies():
-    assert names(PROJECT["project"]["dependencies"]) <= set(pins("requirements.lock"))
+def test_the_runtime_lock_covers_both_databases():
+    extra = PROJECT["project"]["optional-dependencies"]["postgres"]
+    assert names(PROJECT["project"]["dependencies"] + extra) <= set(pins("requirements.lock"))
 
 
-def test_the_runtime_lock_holds_neither_extras_nor_tools():
-    others = PROJECT["project"]["optional-dependencies"]["postgres"] + PROJECT["dependency-groups"]["test"]
-    assert names(others) & set(pins("requirements.lock")) == set()
+def test_the_runtime_lock_holds_no_tools():
+    tools = names(PROJECT["dependency-groups"]["test"]) - names(PROJECT["project"]["optional-dependencies"]["postgres"])
+    assert tools & set(pins("requirements.lock")) == set()
 
 
 def test_the_test_lock_covers_everything():

@@ -16,7 +16,8 @@ from newsletter.audience.subscriber import State
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.report import Step
 from newsletter.errors import IllegalMove, LeaseLost, NotFound, StoreError
-from newsletter.store.tables import subscribers
+from newsletter.store import chronicle
+from newsletter.store.tables import deliveries, exclusions, subscribers
 from tests.contract.store.conftest import NOW, SOON, accepted, entry, evidence
 
 LATER = NOW + timedelta(minutes=5)
@@ -229,3 +230,20 @@ def test_whatever_happens_a_tally_adds_up_and_nobody_is_mailed_twice(store):
     store.crowd(20, zone="Europe/Berlin", start=21)
     Week.store = store
     run_state_machine_as_test(Week, settings=settings(max_examples=15, stateful_step_count=25, deadline=None))
+
+
+def test_a_story_is_looked_up_and_not_searched_for(store):
+    """Reading a million deliveries for one person's story takes seconds."""
+    if not store.db.is_sqlite:
+        pytest.skip("PostgreSQL's plans depend on its statistics")
+    store.crowd(3)
+    store.plan()
+    queries = (
+        chronicle._STORIES.where(deliveries.c.subscriber_id == 1),
+        chronicle._EXCLUDED.where(exclusions.c.subscriber_id == 1),
+    )
+    with store.db.reading() as connection:
+        for query in queries:
+            sql = query.compile(connection, compile_kwargs={"literal_binds": True})
+            steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+            assert [step for step in steps if step.startswith("SCAN") and "issues" not in step] == []

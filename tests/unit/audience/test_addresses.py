@@ -36,7 +36,8 @@ def ours(text: str) -> str | None:
     try:
         return read_address(text)
     except BadAddress as problem:
-        assert len(text) < 4 or text not in str(problem)
+        if len(text) > 3 and text in str(problem):
+            raise
         return None
 
 

@@ -185,9 +185,9 @@ def test_more_conditions_than_can_be_combined_are_a_problem() -> None:
     [
         ('::: text {for="segment:workplce"}\nx\n:::\n', 0, "no segment 'workplce'"),
         ("::: text\nx {{ frist_name }}\n:::\n", 1, "no field 'frist_name'"),
-        ("::: text\n\n\n[x](example.org)\n:::\n", 3, "no full address"),
-        ("::: text\n[x](http://example.org)\n:::\n", 1, "no full address"),
-        ('::: button {url="example.org" label="x"}\n:::\n', 0, "no full address"),
+        ("::: text\n\n\n[x](example.org)\n:::\n", 3, "no full https:// address"),
+        ("::: text\n[x](http://example.org)\n:::\n", 1, "no full https:// address"),
+        ('::: button {url="example.org" label="x"}\n:::\n', 0, "no full https:// address"),
         ('::: keep-going {date="next week"}\nx\n:::\n', 0, "is no date"),
         ('::: image {src="https://example.org/a.png" alt="x" width="50%"}\n:::\n', 0, "number of pixels"),
         ("::: spread-the-word\ntext: Hello {{ first_name }}\n:::\n", 0, "holds a personal field"),

@@ -97,3 +97,13 @@ def test_several_expressions_keep_their_values_apart() -> None:
     expressions = [read_expression(source) for source in ("first_name | upper", "name | lower", "city")]
     values = evaluator(expressions)({"first_name": "a\x1fb", "name": "C", "city": "D"})
     assert values == {"first_name | upper": "A B", "name | lower": "c", "city": "D"}
+
+
+@pytest.mark.parametrize("blank", ["", "   ", "\u202e", " \t\u2028"])
+def test_a_value_of_nothing_but_blanks_is_no_value(blank: str) -> None:
+    for source in (
+        "first_name | default('friend')",
+        "first_name | default('friend') | lower",
+        "first_name or 'friend'",
+    ):
+        assert value(source, first_name=blank) == "friend"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from newsletter.rendering.markdown import Html, Text, bullet, tokens_of, underline, wrap
@@ -32,6 +34,20 @@ CASES = [
 def test_both_surfaces(source: str, html: str, text: str) -> None:
     assert Html(top_heading=2).blocks(tokens_of(source)) == html
     assert Text().blocks(tokens_of(source)) == text
+
+
+@pytest.mark.parametrize(
+    ("source", "levels"),
+    [
+        ("# a\n\n### b\n\n###### c\n\n# d", "2342"),
+        ("# a\n\n###### b\n\n### c", "233"),
+        ("### a\n\n# b\n\n## c", "223"),
+        ("## a\n\n### b\n\n## c", "232"),
+    ],
+)
+def test_no_level_of_headings_is_skipped(source: str, levels: str) -> None:
+    html = Html(top_heading=2).blocks(tokens_of(source))
+    assert "".join(re.findall(r"<h(\d)", html)) == levels
 
 
 def test_nested_lists_hang_under_their_parents() -> None:

@@ -167,11 +167,10 @@ def _sending() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("values_digest", sa.LargeBinary(), nullable=False),
         sa.CheckConstraint(
-            "status IN ('planned', 'claimed', 'accepted', 'refused', 'deferred', 'unknown', "
+            "status IN ('accepted', 'refused', 'deferred', 'unknown', "
             "'held', 'cancelled', 'suppressed', 'delivered', 'bounced', 'complained')",
             name=op.f("ck_outcomes_status"),
         ),
-        sa.CheckConstraint("status NOT IN ('planned', 'claimed')", name=op.f("ck_outcomes_left")),
         sa.PrimaryKeyConstraint("issue_no", "seq", name=op.f("pk_outcomes")),
         sqlite_with_rowid=False,
     )
