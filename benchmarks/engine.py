@@ -70,15 +70,15 @@ def rows(*, full: bool) -> Iterator[Row]:
     """The table's lines; *full* goes on to a million people."""
     edition = compiled(45).edition
     with TemporaryDirectory(prefix="newsletter-engine-") as name:
-        small, middle = (List(Path(name), edition, people) for people in (SMALL, MIDDLE))
+        small, middle = (MailingList(Path(name), edition, people) for people in (SMALL, MIDDLE))
         for batch_size in BATCHES:
             yield from _sizes(small, middle, batch_size=batch_size, pairs=PAIRS)
         yield _plan(middle)
         if full:
-            yield from _sizes(middle, List(Path(name), edition, LARGE), batch_size=BATCHES[0], pairs=LARGE_PAIRS)
+            yield from _sizes(middle, MailingList(Path(name), edition, LARGE), batch_size=BATCHES[0], pairs=LARGE_PAIRS)
 
 
-def _sizes(one: List, other: List, *, batch_size: int, pairs: int) -> Iterator[Row]:
+def _sizes(one: MailingList, other: MailingList, *, batch_size: int, pairs: int) -> Iterator[Row]:
     """Both lists mailed in turn: is the larger one as quick, and is the sender no bigger?"""
     sent = [(one.send(batch_size), other.send(batch_size)) for _ in range(pairs)]
     firsts, seconds = zip(*sent, strict=True)
@@ -111,7 +111,7 @@ def _sizes(one: List, other: List, *, batch_size: int, pairs: int) -> Iterator[R
     )
 
 
-def _plan(people: List) -> Row:
+def _plan(people: MailingList) -> Row:
     return compare(
         f"the plan of {people.people:,} deliveries",
         ours=people.plan,
@@ -121,7 +121,7 @@ def _plan(people: List) -> Row:
     )
 
 
-class List:
+class MailingList:
     """A database with a list of *people*, and as many issues of one letter as are measured."""
 
     def __init__(self, folder: Path, edition: Edition, people: int) -> None:
