@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -42,7 +42,8 @@ BATCHES = (1000, 50)
 SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
 LARGE_PAIRS = 3
 SENDER_MB, GROWTH_MB = 70, 8
-_LINEAR = Target(least=0.85, most=1.15, per_cent=True)
+_AS_QUICK = Target(least=0.85, per_cent=True)
+_AS_CHEAP = Target(most=1.15, per_cent=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,26 +70,31 @@ def rows(*, full: bool) -> Iterator[Row]:
     """The table's lines; *full* goes on to a million people."""
     edition = compiled(45).edition
     with TemporaryDirectory(prefix="newsletter-engine-") as name:
-        small, middle = (List(Path(name), edition, people) for people in (SMALL, MIDDLE))
+        small, middle = (MailingList(Path(name), edition, people) for people in (SMALL, MIDDLE))
         for batch_size in BATCHES:
             yield from _sizes(small, middle, batch_size=batch_size, pairs=PAIRS)
         yield _plan(middle)
         if full:
-            yield from _sizes(middle, List(Path(name), edition, LARGE), batch_size=BATCHES[0], pairs=LARGE_PAIRS)
+            yield from _sizes(middle, MailingList(Path(name), edition, LARGE), batch_size=BATCHES[0], pairs=LARGE_PAIRS)
 
 
-def _sizes(one: List, other: List, *, batch_size: int, pairs: int) -> Iterator[Row]:
+def _sizes(one: MailingList, other: MailingList, *, batch_size: int, pairs: int) -> Iterator[Row]:
     """Both lists mailed in turn: is the larger one as quick, and is the sender no bigger?"""
     sent = [(one.send(batch_size), other.send(batch_size)) for _ in range(pairs)]
     firsts, seconds = zip(*sent, strict=True)
     words = f"{other.people:,} people, batches of {batch_size:,}"
     yield Row(
         what=f"{words}: messages a second",
-        ours=_rates(seconds),
-        ceiling=f"{one.people:,} people: {_rates(firsts)}",
-        verdict=judge(
-            (second.rate / first.rate for first, second in sent), Target(least=0.85, most=1.15, per_cent=True)
-        ),
+        ours=f"{median(each.rate for each in seconds):,.0f}/s",
+        ceiling=f"{one.people:,} people: {median(each.rate for each in firsts):,.0f}/s",
+        verdict=judge((second.rate / first.rate for first, second in sent), _AS_QUICK),
+    )
+    # The disk decides the rate, and others write to it too; what a message costs us they hardly touch.
+    yield Row(
+        what=f"{words}: processor time of a message",
+        ours=f"{median(each.cpu_us for each in seconds):.0f} µs",
+        ceiling=f"{one.people:,} people: {median(each.cpu_us for each in firsts):.0f} µs",
+        verdict=judge((second.cpu_us / first.cpu_us for first, second in sent), _AS_CHEAP),
     )
     small, large = (median(each.mb for each in group) for group in (firsts, seconds))
     growth = [second.mb - first.mb for first, second in sent]
@@ -105,11 +111,7 @@ def _sizes(one: List, other: List, *, batch_size: int, pairs: int) -> Iterator[R
     )
 
 
-def _rates(sent: Sequence[Sent]) -> str:
-    return f"{median(each.rate for each in sent):,.0f}/s ({median(each.cpu_us for each in sent):.0f} µs of CPU each)"
-
-
-def _plan(people: List) -> Row:
+def _plan(people: MailingList) -> Row:
     return compare(
         f"the plan of {people.people:,} deliveries",
         ours=people.plan,
@@ -119,7 +121,7 @@ def _plan(people: List) -> Row:
     )
 
 
-class List:
+class MailingList:
     """A database with a list of *people*, and as many issues of one letter as are measured."""
 
     def __init__(self, folder: Path, edition: Edition, people: int) -> None:

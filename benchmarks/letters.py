@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from newsletter.content.parse import Defaults, parse
-from newsletter.rendering import compile as compiling
 from newsletter.rendering.compile import Setting, compile_issue
 from newsletter.rendering.edition import Condition, Edition, Identity
 from newsletter.rendering.inline import inline_css
@@ -117,14 +115,14 @@ def compiled(kilobytes: int, *, arbitrary: bool = False) -> Sample:
         pages.append(page)
         return inline_css(page)
 
-    with patch.object(compiling, "inline_css", inline):
-        edition, more = compile_issue(
-            issue,
-            theme=read_theme("letter", files, language="en"),
-            setting=SETTING,
-            audience=Condition(name="everyone", rule=EVERYONE),
-            rules={"segment:workplace": WORKPLACE},
-        )
+    edition, more = compile_issue(
+        issue,
+        theme=read_theme("letter", files, language="en"),
+        setting=SETTING,
+        audience=Condition(name="everyone", rule=EVERYONE),
+        rules={"segment:workplace": WORKPLACE},
+        finish=inline,
+    )
     if edition is None:
         raise AssertionError([*problems, *more])
     return Sample(edition=edition, pages=tuple(pages))
