@@ -171,16 +171,20 @@ def _encoder_in_markup(markup: re.Match[str], mark: re.Match[str], expression: E
                 return "html"
             if attribute[1].lower() in _FETCHED:
                 raise Misplaced(expression.source, "in the address of a picture would tell who opens it")
-            if mark.start() > start:
-                if expression.fields.intersection(LINK_FIELDS):
-                    raise Misplaced(expression.source, "inside another address would give the reader's own link away")
-                if _HOST.fullmatch(mark.string, start, mark.start()):
-                    raise Misplaced(expression.source, "would decide which site a link leads to")
-                return "url"
-            if expression.source in _WHOLE_ADDRESSES:
-                return "href"
-            raise Misplaced(expression.source, "begins an address; put https://… before it")
+            return _encoder_in_address(mark.string[start : mark.start()], expression)
     raise Misplaced(expression.source, "stands inside a tag, outside its attributes")
+
+
+def _encoder_in_address(before: str, expression: Expression) -> str:
+    if before:
+        if expression.fields.intersection(LINK_FIELDS):
+            raise Misplaced(expression.source, "inside another address would give the reader's own link away")
+        if _HOST.fullmatch(before):
+            raise Misplaced(expression.source, "would decide which site a link leads to")
+        return "url"
+    if expression.source in _WHOLE_ADDRESSES:
+        return "href"
+    raise Misplaced(expression.source, "begins an address; put https://… before it")
 
 
 def cut_text(text: str, holes: Holes) -> Pieces:
