@@ -40,7 +40,10 @@ at_both_widths = pytest.mark.parametrize("width", [PHONE, DESKTOP])
 def page(letter: Path, *, name: str = ORDINARY, finish: Callable[[str], str] = inline_css) -> str:
     """A letter with all its blocks, every hole filled with *name*; *finish* is its last pass."""
     at = desk(segments={segment: {"all": []} for segment in SEGMENTS})
-    issue, _ = parse(letter.read_text(), path="issues/a.md", issue_id=letter.stem, defaults=at.defaults)
+    text = letter.read_text()
+    if letter.stem.endswith("five-conditions"):  # 32 variants that look alike: one shows all its blocks
+        text = re.sub(r' for="[^"]*"', "", text)
+    issue, _ = parse(text, path="issues/a.md", issue_id=letter.stem, defaults=at.defaults)
     theme = read_theme(at.theme_name, at.theme_files, language=issue.language)
     rules = {f"segment:{segment}": rule for segment, rule in at.segments.items()}
     audience = Condition(name=issue.audience, rule={})
