@@ -74,7 +74,7 @@ def _segments(newsletter: Newsletter) -> tuple[bool, str, str]:
 
 def _letters(newsletter: Newsletter) -> tuple[bool, str, str]:
     ids = newsletter.workspace.letter_ids()
-    return bool(ids), f"{len(ids)} in issues/", 'begin one: newsletter new "A title"'
+    return bool(ids), f"{len(ids)} in issues/", "" if ids else 'begin one: newsletter new "A title"'
 
 
 def _keys(newsletter: Newsletter) -> tuple[bool, str, str]:

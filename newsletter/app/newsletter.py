@@ -12,7 +12,7 @@ from newsletter.audience.subscriber import Subscriber
 from newsletter.errors import SettingsError, StoreError
 from newsletter.rendering.edition import Identity
 from newsletter.settings.read import KEY_FILE, Settings
-from newsletter.sources.files import Workspace
+from newsletter.sources.files import Workspace, issue_id
 
 if TYPE_CHECKING:
     from newsletter.store.db import Database
@@ -75,7 +75,7 @@ class Newsletter:
 
     def issue_id(self, name: str) -> str:
         """The id that *name* (an id or a path) stands for; the letter's file may be gone."""
-        return self.workspace.letter(name)[0] if name.endswith(".md") else name
+        return issue_id(name)
 
     def links_for(self, identity: Identity) -> LinksOf:
         """A function from a subscriber to their personal addresses: the leave token is stored, others are signed.

@@ -43,23 +43,31 @@ class Sending:
 
     def outlook(self, name: str) -> Outlook:
         """What planning an approved letter would mean; writes nothing."""
-        edition, plan = self._plan(name)
-        database = self._newsletter.database
-        return look_ahead(
-            edition, plan, planner=SqlPlanner(database), people=SqlPeople(database), now=self._newsletter.clock()
-        )
+        return self._outlook(*self._plan(name))
 
     def plan(self, name: str) -> PlannedIssue:
         """The plan of an approved letter, written once."""
         edition, plan = self._plan(name)
+        outlook = self._outlook(edition, plan)
         database = self._newsletter.database
         return write_plan(
             edition,
             plan,
+            outlook,
             planner=SqlPlanner(database),
-            people=SqlPeople(database),
             editions=SqlEditions(database),
             now=self._newsletter.clock(),
+        )
+
+    def _outlook(self, edition: Edition, plan: Plan) -> Outlook:
+        here = self._newsletter
+        return look_ahead(
+            edition,
+            plan,
+            planner=SqlPlanner(here.database),
+            people=SqlPeople(here.database),
+            now=here.clock(),
+            window=here.window,
         )
 
     def _plan(self, name: str) -> tuple[Edition, Plan]:
@@ -118,6 +126,8 @@ class Sending:
         """What every issue (or one) did for a subscriber, newest first."""
         here = self._newsletter
         issue_id = here.issue_id(name) if name else None
+        if issue_id and self.planned(issue_id) is None:
+            here.workspace.letter(issue_id)  # says so if there is no such letter
         return stories_of(
             person.id, issue_id=issue_id, chronicle=SqlChronicle(here.database), now=here.clock(), window=here.window
         )

@@ -27,10 +27,7 @@ def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
 
     Example: newsletter new "The quiet half of the room" --date 2026-11-30
     """
-    try:
-        path = Letters(newsletter).new(title, day.date() if day else _next_monday(newsletter.clock().date()))
-    except ValueError as err:
-        raise click.UsageError(str(err)) from err
+    path = Letters(newsletter).new(title, day.date() if day else _next_monday(newsletter.clock().date()))
     click.echo(newsletter.workspace.relative(path))
     say(f"Write it, then: newsletter check {path.stem}")
 
@@ -89,7 +86,7 @@ def _as_data(problem: Problem) -> dict[str, object]:
 )
 @with_newsletter
 def render(newsletter: Newsletter, issue: str, form: str, address: str | None) -> None:
-    """Print a letter as a reader gets it.
+    """Print a letter, as its file is now, the way a reader would get it.
 
     Example: newsletter render 2026-11-23-renew-your-goals > letter.html
     """
@@ -116,31 +113,35 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
     letters = Letters(newsletter)
     source = letters.read(issue)
     built = source.build()
-    if built.problems and not as_json:
+    if built.errors and as_json:
+        print_json({"issue": source.issue_id, "problems": [_as_data(problem) for problem in built.problems]})
+    elif built.problems and not as_json:
         print_problems(built.problems)
     approval, fresh = letters.approve(source, built)
-    frozen = _planned_revision(newsletter, approval.issue_id)
     if as_json:
         print_json(
-            {"issue": approval.issue_id, "revision": approval.revision, "edition": approval.edition, "new": fresh}
+            {
+                "issue": approval.issue_id,
+                "revision": approval.revision,
+                "edition": approval.edition,
+                "new": fresh,
+                "problems": [_as_data(problem) for problem in built.problems],
+            }
         )
         return
     click.echo(f"{approval.issue_id} revision {approval.revision} {approval.edition}")
     if fresh:
         say(
             f"Approved by {approval.approved_by}. "
-            f"Commit issues/{approval.issue_id}.approval.toml and .edition/ with the letter."
+            f"Commit the letter with issues/{approval.issue_id}.approval.toml and issues/{approval.issue_id}.edition/."
         )
     else:
         say("It was approved already, exactly as it is.")
-    if frozen not in (None, approval.revision):
-        say(f"But revision {frozen} is planned, and that is what will be sent.")
+    if newsletter.has_database():
+        from newsletter.app.sending import Sending  # a letter that nobody is to get yet needs no database
 
-
-def _planned_revision(newsletter: Newsletter, issue_id: str) -> int | None:
-    if not newsletter.has_database():
-        return None
-    from newsletter.app.sending import Sending  # a letter that nobody is to get yet needs no database
-
-    planned = Sending(newsletter).planned(issue_id)
-    return planned.revision if planned else None
+        planned = Sending(newsletter).planned(approval.issue_id)
+        if planned and planned.revision != approval.revision:
+            say(f"But revision {planned.revision} was planned, and that is what readers get.")
+            return
+    say(f"Next: newsletter plan {approval.issue_id}")

@@ -22,7 +22,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "init": ("newsletter.cli.system:init", "Start a newsletter in FOLDER."),
         "new": ("newsletter.cli.issue:new", "Begin a new letter called TITLE."),
         "check": ("newsletter.cli.issue:check", "Find what is wrong with letters before anyone else does."),
-        "render": ("newsletter.cli.issue:render", "Print a letter as a reader gets it."),
+        "render": ("newsletter.cli.issue:render", "Print a letter, as its file is now, the way a reader would get it."),
         "approve": ("newsletter.cli.issue:approve", "Freeze a letter as it is now: exactly this will be sent."),
     },
     "Sending": {
@@ -115,7 +115,7 @@ EXIT_CODES = (
 )
 @click.option(
     "--config",
-    type=click.Path(),
+    type=click.Path(file_okay=False),
     metavar="FOLDER",
     help="The newsletter's folder; else the nearest with a newsletter.toml.",
 )

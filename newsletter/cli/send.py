@@ -29,6 +29,7 @@ from newsletter.usecases.report import Standing
 
 if TYPE_CHECKING:
     from newsletter.delivery.plan import PlannedIssue
+    from newsletter.delivery.report import Tally
     from newsletter.usecases.prepare import Outlook
 
 
@@ -77,6 +78,8 @@ def _show_outlook(outlook: Outlook) -> None:
         say(f"  {instant(due_at)}  {count:>9,}")
     if forecast.unknown_zones:
         say(f"  (for {people(forecast.unknown_zones)} the time zone is not known; the newsletter's own stands in)")
+    if outlook.too_late:
+        say(f"  (for {people(outlook.too_late)} its time is past: they would be held, not mailed)")
     for reason, count in sorted(forecast.excluded.items()):
         say(f"  {'not to: ' + reason:<26}{count:>9,}")
 
@@ -98,23 +101,31 @@ def send(newsletter: Newsletter, issue: str, yes: bool, as_json: bool) -> None: 
         planned = _plan(sending, issue, yes=yes)
         if planned is None:
             return
+    elif not _to_come(sending, planned):
+        say("Nothing is left to send.")
+        _show_status(sending.status(planned.issue_id), as_json=as_json)
+        return
     elif not confirm(f"Send what is due of {planned.issue_id}?", yes=yes):
         say("Nothing was sent.")
         return
-    with progress("sending", total=_to_come(sending.status(planned.issue_id)[0])) as watch:
+    with progress("sending", total=_to_come(sending, planned)) as watch:
         done = sending.send(planned, watch)
     provider = newsletter.settings.provider
     say(f"Handed to the {provider} now: {people(done)}." if done else "Nothing was due that had not been handed over.")
-    standing = sending.status(planned.issue_id)
-    _show_status(standing, as_json=as_json)
-    _doubt(standing[0])
+    standings = sending.status(planned.issue_id)
+    _show_status(standings, as_json=as_json)
+    _doubt(standings[0])
+
+
+def _to_come(sending: Sending, planned: PlannedIssue) -> int:
+    tally = sending.status(planned.issue_id)[0].tally
+    return tally.to_come if tally else 0
 
 
 def _doubt(standing: Standing) -> None:
-    unknown = standing.tally.by_status.get(Status.UNKNOWN, 0) if standing.tally else 0
-    if unknown:
+    if standing.tally and standing.tally.in_doubt:
         raise Doubt(
-            f"{people(unknown)} may have been mailed or not",
+            f"{people(standing.tally.in_doubt)} may have been mailed or not",
             at=standing.issue_id,
             hint="they are not mailed again by themselves",
         )
@@ -129,89 +140,81 @@ def status(newsletter: Newsletter, issue: str | None, as_json: bool) -> None:  #
     _show_status(Sending(newsletter).status(issue), as_json=as_json)
 
 
-def _show_status(statuses: list[Standing], *, as_json: bool) -> None:
+def _show_status(standings: list[Standing], *, as_json: bool) -> None:
     if as_json:
-        print_json([_status_data(each) for each in statuses])
-    elif len(statuses) == 1 and statuses[0].tally:
-        _show_tally(statuses[0])
+        print_json([_status_data(each) for each in standings])
+    elif len(standings) == 1 and standings[0].tally:
+        _show_tally(standings[0])
     else:
         print_table(
             ("letter", "stands", "people", "handed over", "to come", "held"),
-            [(each.issue_id, _stands(each), *_numbers(each)) for each in statuses],
+            [(each.issue_id, each.stands, *_numbers(each.tally)) for each in standings],
             right=(2, 3, 4, 5),
         )
 
 
-def _stands(status: Standing) -> str:
-    if status.tally:
-        held = status.tally.by_status.get(Status.HELD)
-        return "under way" if _to_come(status) else "some held" if held else "done"
-    return f"approved, revision {status.approved_revision}" if status.approved_revision else "draft"
-
-
-def _to_come(status: Standing) -> int:
-    """How many people are still to be mailed, now or at their time."""
-    count = status.tally.by_status if status.tally else {}
-    return count.get(Status.PLANNED, 0) + count.get(Status.CLAIMED, 0)
-
-
-def _numbers(status: Standing) -> tuple[str, str, str, str]:
-    if not status.tally:
+def _numbers(tally: Tally | None) -> tuple[str, str, str, str]:
+    if tally is None:
         return "", "", "", ""
-    count = status.tally.by_status
-    to_come = _to_come(status)
-    return (
-        f"{status.tally.candidates:,}",
-        f"{count.get(Status.ACCEPTED, 0):,}",
-        f"{to_come:,}",
-        f"{count.get(Status.HELD, 0):,}",
-    )
+    return f"{tally.candidates:,}", f"{tally.handed_over:,}", f"{tally.to_come:,}", f"{tally.held:,}"
 
 
-_MEANINGS = {
-    "planned": "waiting for their time",
-    "claimed": "in a sender's hands",
-    "accepted": "handed over",
-    "refused": "refused by the provider",
-    "deferred": "the provider wants it later",
-    "unknown": "in doubt: handed over or not",
-    "held": "held: their time passed",
-    "cancelled": "called off",
-    "suppressed": "left after the plan",
+MEANINGS = {
+    Status.PLANNED: "waiting for their time",
+    Status.CLAIMED: "in a sender's hands",
+    Status.ACCEPTED: "handed over",
+    Status.REFUSED: "refused by the provider",
+    Status.DEFERRED: "the provider wants it later",
+    Status.UNKNOWN: "in doubt: handed over or not",
+    Status.HELD: "held, not sent",
+    Status.CANCELLED: "called off",
+    Status.SUPPRESSED: "left after the plan",
+    Status.DELIVERED: "handed over and delivered",
+    Status.BOUNCED: "handed over and bounced",
+    Status.COMPLAINED: "handed over and called spam",
 }
 
 
-def _show_tally(status: Standing) -> None:
-    tally, planned = status.tally, status.planned
+def _show_tally(standing: Standing) -> None:
+    tally, planned = standing.tally, standing.planned
     if tally is None or planned is None:
         return
-    rows = [(_MEANINGS.get(state, state.value), f"{number:,}") for state, number in tally.by_status.items() if number]
+    rows = [(MEANINGS[status], f"{number:,}") for status, number in tally.by_status.items() if number]
     rows += [(f"not planned: {reason}", f"{number:,}") for reason, number in tally.excluded.items() if number]
     rows.append(("all on the list when it was planned", f"{tally.candidates:,}"))
-    print_table((f"{status.issue_id}, revision {planned.revision}", "people"), rows, right=(1,))
+    print_table((f"{standing.issue_id}, revision {planned.revision}", "people"), rows, right=(1,))
+    for (status, reason), number in tally.reasons.items():
+        if status in (Status.HELD, Status.REFUSED, Status.UNKNOWN):
+            say(f"{MEANINGS[status]}: {people(number)}, {reason}.")
+    if tally.held:
+        say("To send what is held for being late: make [schedule] window_hours longer for a while, and send again.")
+    if standing.approved_revision not in (None, planned.revision):
+        approved = f"Revision {standing.approved_revision} is approved"
+        say(f"{approved}, but revision {planned.revision} was planned, and that is what readers get.")
     if tally.next_due_at:
         say(f"Next: {instant(tally.next_due_at)}.")
 
 
-def _status_data(status: Standing) -> dict[str, object]:
-    tally, planned = status.tally, status.planned
-    data: dict[str, object] = {"issue": status.issue_id, "approved_revision": status.approved_revision}
-    if tally and planned:
-        data |= {
-            "revision": planned.revision,
-            "edition": planned.edition_hash,
-            "planned_at": planned.planned_at,
-            "candidates": tally.candidates,
-            "by_status": {state.value: number for state, number in tally.by_status.items()},
-            "excluded": dict(tally.excluded),
-            "reasons": [
-                {"status": state.value, "reason": reason, "people": number}
-                for (state, reason), number in tally.reasons.items()
-            ],
-            "next_due_at": tally.next_due_at,
-            "last_outcome_at": tally.last_outcome_at,
-        }
-    return data
+def _status_data(standing: Standing) -> dict[str, object]:
+    """Where an issue stands, with the same keys for every issue; what is not known yet is null."""
+    tally, planned = standing.tally, standing.planned
+    return {
+        "issue": standing.issue_id,
+        "stands": standing.stands,
+        "approved_revision": standing.approved_revision,
+        "revision": planned.revision if planned else None,
+        "edition": planned.edition_hash if planned else None,
+        "planned_at": planned.planned_at if planned else None,
+        "candidates": tally.candidates if tally else None,
+        "by_status": {status.value: tally.count(status) for status in Status} if tally else None,
+        "excluded": dict(tally.excluded) if tally else None,
+        "reasons": [
+            {"status": status.value, "reason": reason, "people": number}
+            for (status, reason), number in (tally.reasons.items() if tally else ())
+        ],
+        "next_due_at": tally.next_due_at if tally else None,
+        "last_outcome_at": tally.last_outcome_at if tally else None,
+    }
 
 
 @click.command()

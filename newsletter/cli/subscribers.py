@@ -14,6 +14,7 @@ import click
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.people import People
+from newsletter.audience.columns import read_zone
 from newsletter.audience.importing import Noted, Rejected, read_list
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, progress, say, with_newsletter
 from newsletter.errors import ImportHasProblems, NewsletterError
@@ -134,6 +135,9 @@ def add(newsletter: Newsletter, address: str, name: str, first_name: str, timezo
 
     Example: newsletter subscribers add zoe@example.org --name "Zoë Example" --evidence "asked by mail, 2026-11-20"
     """
+    if timezone and read_zone(timezone) is None:
+        hint = "use a name such as Africa/Nairobi; nobody was added"
+        raise NewsletterError(f"no time zone is called {timezone!r}", hint=hint)
     remarks: list[Noted | Rejected] = []
     rows = list(read_list(_as_csv(address, name, first_name, timezone), note=remarks.append))
     remarks += [row for row in rows if isinstance(row, Rejected)]
@@ -179,7 +183,7 @@ def show(newsletter: Newsletter, address: str, as_json: bool) -> None:  # noqa: 
             }
         )
         return
-    print_table(("", ""), [(key.replace("_", " "), _plain(value)) for key, value in data.items() if value])
+    print_table(("", ""), [(key.replace("_", " "), _shown(value)) for key, value in data.items() if value])
     print_table(
         ("when", "became", "by", "evidence"),
         [(instant(each.at), each.state or "", each.how, each.source) for each in history],
@@ -199,13 +203,15 @@ def _known(person: Subscriber) -> dict[str, object]:
         "timezone_from": person.zone_source.value,
         "language": person.language,
         "tags": sorted(person.tags),
-        **person.attributes,
+        "fields": dict(person.attributes),
     }
 
 
-def _plain(value: object) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, datetime):
         return instant(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name}: {each}" for name, each in value.items())
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 

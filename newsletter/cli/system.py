@@ -29,7 +29,8 @@ def init(folder: Path) -> None:
     say(
         f"\nNext: put your name and address into {folder / 'newsletter.toml'}, then, from that folder:\n"
         "  newsletter db upgrade\n"
-        "  newsletter check"
+        '  newsletter subscribers import subscribers/sample.csv --evidence "invented"\n'
+        "  newsletter doctor"
     )
 
 
@@ -47,7 +48,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:  # noqa: FBT001 - click p
         for each in findings:
             sign = click.style("ok  ", fg="green") if each.ok else click.style("MEND", fg="red", bold=True)
             click.echo(f"{sign}  {each.what}: {each.detail}")
-            if not each.ok:
+            if not each.ok and each.fix:
                 click.echo(f"      {each.fix}")
     broken = sum(not each.ok for each in findings)
     if broken:
@@ -62,6 +63,9 @@ def db() -> None:
 @db.command()
 @with_newsletter
 def upgrade(newsletter: Newsletter) -> None:
-    """Make the database, or bring it to this program's version; its contents stay."""
+    """Make the database, or bring it to this program's version.
+
+    What is in it stays. Example: newsletter db upgrade
+    """
     upgrade_database(newsletter)
-    say("The database is of this program's version.")
+    say("The database is of this program's version. Next: newsletter subscribers import FILE --evidence …")

@@ -1,4 +1,4 @@
-"""A new letter to begin with: the blocks most letters have, with a line of advice in each."""
+"""A new letter to begin with: the blocks that most letters have, still to be written."""
 
 from __future__ import annotations
 
@@ -8,39 +8,26 @@ import unicodedata
 from datetime import date, time
 
 _BODY = """\
-::: quote {by="Whose words"}
-An opening quotation, or delete this block.
-:::
-
 ::: reflection
-Dear {{ first_name | default("friend") }},
-
-a text that lets readers pause. ==One phrase== may stand out.
 :::
 
 ::: action
-This week, I commit to one small thing.
-- When …, I will …
-- When …, I will …
 :::
 
 ::: spread-the-word
-text: A sentence worth passing on.
+text:
 :::
 """
 
 
 def draft(title: str, *, day: date, at: time) -> tuple[str, str]:
-    """The id and the text of a new letter. Raises ValueError if nothing of *title* can stand in a file name."""
+    """The id and the text of a new letter, empty where its author must write, so that `check` names what is missing."""
     letters = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    slug = "-".join(re.findall(r"[a-z0-9]+", letters))[:60].strip("-")
-    if not slug:
-        msg = "the title has no letters or digits of the alphabet a to z"
-        raise ValueError(msg)
+    slug = "-".join(re.findall(r"[a-z0-9]+", letters))[:60].strip("-") or "letter"
     head = (
         f"---\ntitle: {json.dumps(title, ensure_ascii=False)}\n"
         f"subject: {json.dumps(title, ensure_ascii=False)}\n"
-        "preheader: The line that inboxes show after the subject, 35 to 130 characters.\n"
-        f"send: {day} {at:%H:%M}          # at each reader's own clock\n---\n\n"
+        "preheader:                     # what inboxes show after the subject, 35 to 130 characters\n"
+        f"send: {day} {at:%H:%M}         # at each reader's own clock\n---\n\n"
     )
     return f"{day}-{slug}", head + _BODY

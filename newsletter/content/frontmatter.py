@@ -126,6 +126,8 @@ _MISSING: Mapping[str, str] = {
 def read_send(value: str, default_at: time, at: Span, problems: list[Problem]) -> Send:
     """When the letter is due. A wrong value is a problem, and the first day of the calendar stands in."""
     nothing = Send(day=date.min, at=default_at)
+    if not value:
+        return nothing  # which is a problem already: it is missing
     found = _SEND.fullmatch(value)
     if not found:
         problems.append(
@@ -141,7 +143,7 @@ def read_send(value: str, default_at: time, at: Span, problems: list[Problem]) -
             Problem(at=at, what=f"there is no such day or time: {value!r}", hint="write e.g. send: 2026-11-23 08:00")
         )
         return nothing
-    if value != "0001-01-01" and day.year not in YEARS:
+    if day.year not in YEARS:
         problems.append(Problem(at=at, what=f"the year {day.year} is none to send in", hint="write e.g. 2026-11-23"))
         return nothing
     if zone is not None and not is_zone(zone):

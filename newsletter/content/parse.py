@@ -1,14 +1,14 @@
 """From the text of a file to an Issue, with every problem at once.
 
 The container syntax: a line of three or more colons with a kind and optional attributes opens a block, a
-line of the same number of colons closes it. Between blocks stands nothing but blank lines and comments.
+line of the same number of colons closes it. Between blocks stand blank lines only.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, time
 
 from newsletter.content import frontmatter
 from newsletter.content.issue import Block, Issue, Problem, Span
@@ -70,7 +70,10 @@ def parse(text: str, *, path: str, issue_id: str, defaults: Defaults) -> tuple[I
     head = frontmatter.split(text, path, problems) if text or not problems else frontmatter.Head()
     blocks = _read_blocks(head, path, problems)
     send_line = Span(path, head.lines.get("send", 1))
-    send = frontmatter.read_send(head.values.get("send", "") or "0001-01-01", defaults.at, send_line, problems)
+    send = frontmatter.read_send(head.values.get("send", ""), defaults.at, send_line, problems)
+    if ID.fullmatch(issue_id) and send.day != date.min and str(send.day) != issue_id[:10]:
+        what = f"the file is named {issue_id[:10]}, but the letter is sent on {send.day}"
+        problems.append(Problem(at=send_line, what=what, hint="rename the file, or correct send:"))
     language = head.values.get("language", defaults.language)
     if not LANGUAGE.fullmatch(language):
         at = Span(path, head.lines.get("language", 1))

@@ -24,6 +24,30 @@ class Tally:
     next_due_at: datetime | None  # the earliest instant still to come
     last_outcome_at: datetime | None
 
+    def count(self, *statuses: Status) -> int:
+        """How many people stand in one of *statuses*."""
+        return sum(self.by_status.get(status, 0) for status in statuses)
+
+    @property
+    def to_come(self) -> int:
+        """How many are still to be handed over, now or at their time."""
+        return self.count(Status.PLANNED, Status.CLAIMED, Status.DEFERRED)
+
+    @property
+    def handed_over(self) -> int:
+        """How many the provider took, whatever came of it then."""
+        return self.count(Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)
+
+    @property
+    def held(self) -> int:
+        """How many a person has to decide about."""
+        return self.count(Status.HELD)
+
+    @property
+    def in_doubt(self) -> int:
+        """How many may have got it and may not."""
+        return self.count(Status.UNKNOWN)
+
     @property
     def adds_up(self) -> bool:
         """Whether nobody is missing and nobody counted twice."""

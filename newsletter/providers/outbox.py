@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from newsletter.delivery.message import Batch
@@ -28,7 +29,7 @@ class Outbox:
 
     def send(self, batch: Batch) -> Iterator[Receipt]:
         """Write one message after another, each durable before its receipt. Raises ProviderRefused."""
-        try:
+        with self._telling():
             folder = self._open(batch)
             with (folder / _WRITTEN).open("a", encoding="ascii") as written:
                 for row in batch.rows:
@@ -36,27 +37,34 @@ class Outbox:
                     written.write(f"{row.ref}\n")
                     written.flush()
                     yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=_file(row.ref))
-        except OSError as err:
-            raise ProviderRefused(
-                f"the outbox cannot be written: {err.strerror}",
-                at=str(self._folder),
-                hint="make room or give access, then send again; nothing is sent twice",
-            ) from err
 
     def settle(self, batch: Batch) -> Iterator[Receipt]:
         """Look every message up: written and whole, though perhaps taken away since, or certainly never written."""
-        folder = self._open(batch)
-        journal = folder / _WRITTEN
-        written = set(journal.read_text(encoding="ascii").splitlines()) if journal.exists() else set()
-        for row in batch.rows:
-            for part in folder.glob(f".{row.ref}.*"):
-                part.unlink()
-            if row.ref in written or (folder / _file(row.ref)).exists():
-                yield Receipt(
-                    seq=row.seq, status=Status.ACCEPTED, provider_id=_file(row.ref), reason="found in the outbox"
-                )
-            else:
-                yield Receipt(seq=row.seq, status=Status.PLANNED, reason="not in the outbox")
+        with self._telling():
+            folder = self._open(batch)
+            journal = folder / _WRITTEN
+            written = set(journal.read_text(encoding="ascii").splitlines()) if journal.exists() else set()
+            for row in batch.rows:
+                for part in folder.glob(f".{row.ref}.*"):
+                    part.unlink()
+                file = _file(row.ref)
+                if row.ref in written or (folder / file).exists():
+                    found = "found in the outbox"
+                    yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=file, reason=found)
+                else:
+                    yield Receipt(seq=row.seq, status=Status.PLANNED, reason="not in the outbox")
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """What goes wrong with files, in words an operator can use."""
+        try:
+            yield
+        except OSError as err:
+            raise ProviderRefused(
+                f"the outbox cannot be used: {err.strerror}",
+                at=str(self._folder),
+                hint="make room or give access, then send again; nothing is sent twice",
+            ) from err
 
     def _open(self, batch: Batch) -> Path:
         """The folder of the batch's issue, made if need be; its messages are for nobody else and never for Git."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from urllib.parse import quote
 
@@ -69,15 +69,7 @@ def marked(block: Block, marker: Marker) -> Block:
                 hint="readers share it with others; write it the same for all",
             )
         )
-    return Block(
-        kind=block.kind,
-        attributes=attributes,
-        fields=fields,
-        body=marker.mark(block.body, _at_line(block)),
-        body_line=block.body_line,
-        condition=block.condition,
-        at=block.at,
-    )
+    return replace(block, attributes=attributes, fields=fields, body=marker.mark(block.body, _at_line(block)))
 
 
 def _at_line(block: Block) -> Span:

@@ -14,6 +14,12 @@ from newsletter.errors import NewsletterError, NotFound
 _LETTER = re.compile(r"\d{4}-\d{2}-\d{2}-.+")
 
 
+def issue_id(name: str) -> str:
+    """The id that *name* stands for: an id, or the path of the letter's file or folder."""
+    path = Path(name)
+    return path.parent.name if path.name == "index.md" else path.name.removesuffix(".md")
+
+
 class Workspace:
     """One newsletter's folder."""
 
@@ -35,29 +41,25 @@ class Workspace:
 
         Raises NotFound, or NewsletterError if the file cannot be read as UTF-8.
         """
-        path = self._letter_path(name)
-        issue_id = path.parent.name if path.name == "index.md" else path.stem
-        return issue_id, self.relative(path), self.read_text(path)
-
-    def _letter_path(self, name: str) -> Path:
-        candidates = [self.root / "issues" / f"{name}.md", self.root / "issues" / name / "index.md"]
-        if name.endswith(".md"):
-            candidates = [Path(name), self.root / name, self.root / "issues" / name]
-        for path in candidates:
-            if path.is_file():
-                place = path.parent.parent if path.name == "index.md" else path.parent
-                if place.resolve() != (self.root / "issues").resolve():
-                    raise NotFound("the letter lies outside issues/", at=str(path), hint="move it into issues/")
-                return place.resolve() / path.relative_to(place)
-        if (self.root / "issues" / name).is_dir():
-            raise NotFound(
-                "a folder without an index.md",
-                at=f"issues/{name}",
-                hint="a letter that is a folder keeps its text in index.md",
-            )
+        folder, letter_id = self.root / "issues", issue_id(name)
+        for path in (folder / f"{letter_id}.md", folder / letter_id / "index.md"):
+            if path.is_file() and self._is_named(path, name):
+                return letter_id, self.relative(path), self.read_text(path)
+        if (folder / letter_id).is_dir():
+            hint = "a letter that is a folder keeps its text in index.md"
+            raise NotFound("a folder without an index.md", at=f"issues/{letter_id}", hint=hint)
         known = self.letter_ids()
         hint = f"the letters are: {', '.join(known[-5:])}" if known else 'make one: newsletter new "A title"'
-        raise NotFound(f"no letter {name!r}", at="issues", hint=hint)
+        raise NotFound(f"no letter {name!r} in issues/", at="issues", hint=hint)
+
+    def _is_named(self, path: Path, name: str) -> bool:
+        """Whether *name*, if it is a path, is one that leads to *path*: seen from here or from the workspace."""
+        if "/" not in name:
+            return True
+        seen = (Path(name), self.root / name, self.root / "issues" / name)
+        return any(
+            each.resolve() in (path.resolve(), path.parent.resolve(), path.with_suffix("").resolve()) for each in seen
+        )
 
     def theme(self, name: str) -> dict[str, str]:
         """The text files of a theme, by name. Raises NotFound."""

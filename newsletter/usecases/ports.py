@@ -9,7 +9,6 @@ from typing import Protocol
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
-from newsletter.audience.subscriber import State, Subscriber
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Receipt
 from newsletter.delivery.plan import Claim, Forecast, Plan, PlannedIssue
@@ -22,18 +21,6 @@ class People(Protocol):
     def enter(self, entries: Sequence[Entry], *, evidence: Evidence, now: datetime) -> ImportCounts:
         """Add or refresh people in one transaction; never brings back anyone who left."""
 
-    def find(self, address: str) -> Subscriber | None:
-        """The person with this address, however it is capitalised."""
-
-    def consent_of(self, subscriber_id: int) -> list[Evidence]:
-        """Every recorded move of a person's consent, oldest first."""
-
-    def everyone(self) -> Iterator[Subscriber]:
-        """All people by id, in constant memory."""
-
-    def count_by_state(self) -> Mapping[State, int]:
-        """How many people stand where."""
-
     def lacking(self, fields: Iterable[str], *, audience: Predicate, now: datetime) -> Mapping[str, int]:
         """For each field, how many mailable people of the audience have no value for it."""
 
@@ -44,9 +31,6 @@ class Editions(Protocol):
     def put(self, edition_hash: str, body: bytes, *, issue_id: str, now: datetime) -> None:
         """Keep the bytes; the same hash twice is the same bytes and no error."""
 
-    def get(self, edition_hash: str) -> bytes:
-        """The bytes. Raises NotFound."""
-
 
 class Planner(Protocol):
     """Where plans are written."""
@@ -56,15 +40,6 @@ class Planner(Protocol):
 
     def write(self, plan: Plan, *, now: datetime) -> PlannedIssue:
         """Freeze the audience, in one transaction; a second time gives back the first plan."""
-
-    def planned(self, issue_id: str) -> PlannedIssue | None:
-        """The plan of an issue, if one was written."""
-
-    def issues(self) -> list[PlannedIssue]:
-        """All plans, newest first."""
-
-    def zones(self) -> list[str]:
-        """The distinct time zones of the list."""
 
 
 class Ledger(Protocol):
@@ -99,7 +74,6 @@ class Chronicle(Protocol):
 class Provider(Protocol):
     """Who carries the mail."""
 
-    name: str
     batch_size: int  # deliveries per claim
 
     def send(self, batch: Batch) -> Iterator[Receipt]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from newsletter.audience.segments import from_data
 from newsletter.content.issue import Problem, Span
@@ -21,8 +21,8 @@ class Outlook:
 
     issue_id: str
     revision: int
-    subject: str
     forecast: Forecast
+    too_late: int  # of the planned, people for whom its time is past already
     problems: tuple[Problem, ...]
 
 
@@ -40,26 +40,38 @@ def plan_for(edition: Edition, *, revision: int, zones: list[str], fallback_zone
     )
 
 
-def look_ahead(edition: Edition, plan: Plan, *, planner: Planner, people: People, now: datetime) -> Outlook:
+def look_ahead(
+    edition: Edition, plan: Plan, *, planner: Planner, people: People, now: datetime, window: timedelta
+) -> Outlook:
     """Who would get the letter and when, and what is in the way; writes nothing."""
+    forecast = planner.forecast(plan, now=now)
     lacking = people.lacking(edition.needs, audience=plan.audience, now=now) if edition.needs else {}
     return Outlook(
         issue_id=edition.issue_id,
         revision=plan.revision,
-        subject=edition.subject,
-        forecast=planner.forecast(plan, now=now),
-        problems=tuple(gaps(edition.needs, lacking)),
+        forecast=forecast,
+        too_late=sum(count for due, count in forecast.due.items() if due <= now - window),
+        problems=(*gaps(edition.needs, lacking), *_for_nobody(edition, forecast, last=now - window)),
     )
 
 
+def _for_nobody(edition: Edition, forecast: Forecast, *, last: datetime) -> Iterator[Problem]:
+    """A problem if the plan would stand for ever and bring the letter to no one."""
+    at = Span(f"issues/{edition.issue_id}.md")
+    if not forecast.planned:
+        yield Problem(at=at, what="nobody would get it", hint="who is on the list: newsletter subscribers stats")
+    elif max(forecast.due) <= last:
+        hint = "correct send: and approve it again, or make [schedule] window_hours longer"
+        yield Problem(at=at, what="its time is past for everyone", hint=hint)
+
+
 def write_plan(
-    edition: Edition, plan: Plan, *, planner: Planner, people: People, editions: Editions, now: datetime
+    edition: Edition, plan: Plan, outlook: Outlook, *, planner: Planner, editions: Editions, now: datetime
 ) -> PlannedIssue:
-    """The plan, written; the first one, if there was one already. Raises IssueHasProblems at the gate."""
-    lacking = people.lacking(edition.needs, audience=plan.audience, now=now) if edition.needs else {}
-    problems = gaps(edition.needs, lacking)
-    if problems:
-        raise IssueHasProblems(problems[0].what, at=str(problems[0].at), hint=problems[0].hint)
+    """The plan that *outlook* is of, written; the first one, if there was one. Raises IssueHasProblems at the gate."""
+    if outlook.problems:
+        problem = outlook.problems[0]
+        raise IssueHasProblems(problem.what, at=str(problem.at), hint=problem.hint)
     editions.put(plan.edition_hash, edition.to_bytes(), issue_id=plan.issue_id, now=now)
     return planner.write(plan, now=now)
 

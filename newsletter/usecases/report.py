@@ -20,6 +20,17 @@ class Standing:
     planned: PlannedIssue | None
     tally: Tally | None
 
+    @property
+    def stands(self) -> str:
+        """draft, approved, planned, under way, in doubt, some held, or done."""
+        if self.tally is None:
+            return "approved" if self.approved_revision else "draft"
+        if self.tally.to_come:
+            return "under way" if self.tally.handed_over else "planned"
+        if self.tally.in_doubt:
+            return "in doubt"
+        return "some held" if self.tally.held else "done"
+
 
 def tally_of(planned: PlannedIssue, *, chronicle: Chronicle, now: datetime, window: timedelta) -> Tally:
     """The numbers of a planned issue. Raises StoreError if anybody is missing from them or counted twice."""

@@ -98,7 +98,7 @@ def test_a_letter_outside_the_newsletter_is_not_read(workplace: Workplace, tmp_p
     for name in (str(outside), "../../2026-11-23-outside", "../2026-11-23-outside.md"):
         said = workplace.run("check", name)
         assert said.exit_code == 1
-        assert "secret" not in said.stdout
+        assert "no letter" in said.stderr
     (workplace.root / "issues" / "2026-12-07-linked.md").symlink_to(outside)
     said = workplace.run("check", "2026-12-07-linked")
     assert said.exit_code == 1

@@ -29,7 +29,7 @@ def test_everybody_who_may_be_mailed_gets_one_letter_and_a_second_run_mails_nobo
     before = {path.name: path.read_bytes() for path in workplace.outbox()}
     assert len(before) == PLANNED
     again = workplace.done("send", ISSUE, "--yes")
-    assert "Nothing was due" in again.stderr
+    assert "Nothing is left to send." in again.stderr
     assert {path.name: path.read_bytes() for path in workplace.outbox()} == before
     recipients = [
         email.message_from_bytes(raw, policy=policy.default)["to"].addresses[0].addr_spec for raw in before.values()
@@ -164,7 +164,8 @@ def test_without_a_terminal_nothing_is_done_unasked(workplace: Workplace) -> Non
     assert "would go to 33 people" in said.stderr
     assert workplace.outbox() == []
     (standing,) = workplace.done("status", ISSUE, "--json").data
-    assert "planned_at" not in standing
+    assert standing["planned_at"] is None
+    assert standing["stands"] == "approved"
 
 
 def test_a_field_that_somebody_lacks_needs_a_fallback_before_anything_is_planned(workplace: Workplace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import time
 from functools import cache
@@ -68,5 +69,8 @@ def letter(body: str, *, head: str = HEAD) -> str:
 
 
 def built(body: str, *, head: str = HEAD, **options: Any) -> Built:
-    """A letter with this body, built."""
-    return build(letter(body, head=head), path="issues/a.md", issue_id=ISSUE_ID, desk=desk(**options))
+    """A letter with this body, built; its file is named after the day it is sent."""
+    text = letter(body, head=head)
+    day = re.search(r"^send: (\d{4}-\d\d-\d\d)", text, re.MULTILINE)
+    issue_id = f"{day[1]}-a-letter" if day else ISSUE_ID
+    return build(text, path="issues/a.md", issue_id=issue_id, desk=desk(**options))

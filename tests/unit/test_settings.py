@@ -62,6 +62,9 @@ def test_a_pretended_time_is_for_the_outbox_only() -> None:
     environment = {"NEWSLETTER_NOW": "2026-11-23T20:00:00"}
     assert pretended_now({}, "smtp") is None
     assert pretended_now(environment, "outbox") == datetime(2026, 11, 23, 20, tzinfo=UTC)
+    elsewhere = {"NEWSLETTER_NOW": "2026-11-23T20:00:00+09:00"}
+    assert pretended_now(elsewhere, "outbox") == datetime(2026, 11, 23, 11, tzinfo=UTC)
+    assert pretended_now(elsewhere, "outbox").tzinfo is UTC
     with pytest.raises(SettingsError):
         pretended_now(environment, "smtp")
     with pytest.raises(SettingsError):

@@ -236,6 +236,8 @@ def test_a_character_that_cannot_be_shown_is_a_problem_on_its_line(character: st
     [
         ("title:", "language: not a language\ntitle:", "is no language"),
         ("2026-11-23 08:00", "0003-11-23 08:00", "is none to send in"),
+        ("2026-11-23 08:00", "0001-01-01 08:00", "is none to send in"),
+        ("2026-11-23 08:00", "2026-11-30 08:00", "named 2026-11-23, but the letter is sent on 2026-11-30"),
     ],
 )
 def test_other_values_that_cannot_be_right(old: str, new: str, what: str) -> None:

@@ -8,11 +8,14 @@ import sys
 
 import pytest
 
+from newsletter.audience.subscriber import Subscriber
 from newsletter.content.issue import Level
 from newsletter.content.library import KINDS
 from newsletter.errors import SettingsError
 from newsletter.rendering.edition import read_edition
 from newsletter.usecases.build import finished
+from newsletter.usecases.fill import filler
+from tests.conftest import NOW
 from tests.unit.letters import FIRST_BODY_LINE, HEAD, ROOT, built, theme_files
 
 EVERY_KIND = """
@@ -312,3 +315,35 @@ def test_styles_that_gmail_would_drop_are_noticed() -> None:
     padding = "\n".join(f".never-{number} {{ color: #000000 !important; }}" for number in range(500))
     result = built("::: text\nx\n:::\n", theme={"client.css": f"@media print {{ {padding} }}"})
     assert [problem.level for problem in result.problems if "drops all above" in problem.what] == [Level.ERROR]
+
+
+def test_a_constant_may_stand_inside_a_larger_expression() -> None:
+    edition, cut = finished(built("::: text\n{{ newsletter_name | upper }} {{ archive_url }}\n:::\n"))
+    fill = filler(edition, lambda _person, _at: LINKS, cut=cut)
+    row = fill.values(Subscriber(id=1, address="a@example.org"), at=NOW)
+    html = cut.variants[0].html.fill(row).decode()
+    assert "THE MONDAY LETTER" in html
+    assert "https://letters.example.org/letters/2026-11-23-a-letter/" in html
+
+
+def test_more_expressions_than_a_letter_may_have_are_a_problem() -> None:
+    body = "::: text\n" + "\n".join(f"{{{{ name | default('{number}') }}}}" for number in range(250)) + "\n:::\n"
+    assert [problem.what for problem in built(body).errors] == ["200 different expressions"]
+
+
+def test_a_date_in_a_zone_that_does_not_exist_is_a_problem() -> None:
+    result = built('::: keep-going {date="2026-12-03 17:00 Europe/Berlinn"}\nx\n:::\n')
+    assert ["is no date" in problem.what for problem in result.errors] == [True]
+
+
+def test_marks_that_are_lost_while_inlining_stop_the_letter() -> None:
+    """A theme that puts a hole where premailer throws things away would mail letters with gaps."""
+    page = theme_files()["page.html.j2"].replace(
+        "</head>", "<style>p.x { color: {{ letter.preheader }} }</style></head>"
+    )
+    with pytest.raises(SettingsError, match="lost or doubled"):
+        built(
+            "::: text\nx\n:::\n",
+            head=HEAD.replace("preheader: A", 'preheader: "{{ first_name | d(1) }} A').replace("say yet.", 'say yet."'),
+            theme={"page.html.j2": page},
+        )
