@@ -126,6 +126,8 @@ def install(locks: list[Path]) -> None:
     # Relative to site-packages, so that a moved checkout still finds its own package.
     (SITE / "newsletter-checkout.pth").write_text("../../../..\n")
     STAMPS.write_text("\n".join(map(digest, [*done, *locks])) + "\n")
+    hint = f"alias newsletter='{ROOT / 'nl'}'"
+    print(f"nl: ready. To type commands as they are printed: {hint}", file=sys.stderr, flush=True)
 
 
 def build_venv() -> list[str]:

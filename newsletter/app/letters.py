@@ -24,7 +24,7 @@ from newsletter.usecases.build import Built, Desk, build, finished
 from newsletter.usecases.fill import filler
 from newsletter.usecases.prepare import gaps
 
-ALL_ZONES = timedelta(days=3)  # after its day, until a letter is past everywhere and its window as well
+ALL_ZONES = timedelta(days=2)  # from the first minute of a letter's day until its day is over in every zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ class Letters:
         """A problem if the letter was approved, is still to go out, and is not what was approved any more."""
         approval_path, edition_path = approve.paths(source.issue_id)
         text, body = self._files.optional(approval_path), self._files.optional(edition_path)
-        gone_out = built.issue.send.day + ALL_ZONES < self._newsletter.clock().date()
+        gone_out = built.issue.send.day + ALL_ZONES + self._newsletter.window < self._newsletter.clock().date()
         if text is None or built.edition is None or gone_out:
             return []
         approval = approve.read_approval(text, at=approval_path)
