@@ -38,6 +38,11 @@ def read_address(text: str) -> str:
     return address
 
 
+def address_key(address: str) -> str:
+    """What makes two spellings the same person's: the address as it is kept, in lower case. Raises BadAddress."""
+    return read_address(address).lower()
+
+
 @lru_cache(maxsize=1 << 16)
 def _domain(domain: str) -> str | None:
     """*domain* in A-labels, or None if it can be nobody's."""

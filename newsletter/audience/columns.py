@@ -23,6 +23,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "tags": ("tags", "tag"),
     "status": ("status", "state"),
 }
+LONGEST_NAME, LONGEST_VALUE, LONGEST_LANGUAGE = 200, 1000, 35  # characters of what a list may say of somebody
+
 _STATES = {
     "": State.ACTIVE,
     "active": State.ACTIVE,
@@ -65,11 +67,25 @@ def read_header(cells: Sequence[str]) -> Columns:
     }
     if places["address"] < 0:
         raise _no_addresses(cells, headers)
+    _refuse_twins(headers, postal=headers[places["address"]] != "address")
     own = [(index, name) for index, name in enumerate(headers) if name and index not in places.values()]
-    twice = next((name for place, (_, name) in enumerate(own) if name in [other for _, other in own[:place]]), None)
-    if twice:
-        raise ImportHasProblems(f"two columns are called {twice!r}", at="header", hint="rename one of them")
     return Columns(width=len(cells), **places, attributes=tuple(own), remarks=tuple(_remarks(name for _, name in own)))
+
+
+def _refuse_twins(headers: Sequence[str], *, postal: bool) -> None:
+    """Raise ImportHasProblems if two columns mean the same; `address` beside another may be a *postal* one."""
+    meanings = {name: field for field, names in _NAMES.items() for name in names}
+    if postal:
+        del meanings["address"]
+    first: dict[str, str] = {}
+    for name in filter(None, headers):
+        meaning = meanings.get(name, f"own {name}")
+        if meaning in first:
+            same = f"two columns are called {name!r}"
+            alike = f"the columns {first[meaning]!r} and {name!r} mean the same"
+            message = same if first[meaning] == name else alike
+            raise ImportHasProblems(message, at="header", hint="rename or remove one of them")
+        first[meaning] = name
 
 
 def _no_addresses(cells: Sequence[str], headers: Sequence[str]) -> ImportHasProblems:

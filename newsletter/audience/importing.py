@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from newsletter.audience.addresses import BadAddress, read_address
+from newsletter.audience.addresses import BadAddress, address_key, read_address
 from newsletter.audience.columns import (
+    LONGEST_LANGUAGE,
+    LONGEST_NAME,
+    LONGEST_VALUE,
     Columns,
     is_tag,
     read_header,
@@ -18,6 +21,7 @@ from newsletter.audience.columns import (
     read_text,
     read_zone,
 )
+from newsletter.audience.consent import DEPARTED
 from newsletter.audience.subscriber import State
 from newsletter.errors import ImportHasProblems
 
@@ -48,8 +52,8 @@ class Entry:
 
     @property
     def key(self) -> str:
-        """What makes two addresses the same person's: the address in lower case."""
-        return self.address.lower()
+        """What makes two addresses the same person's; see `address_key`."""
+        return address_key(self.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +99,16 @@ class _Unusable(ValueError):
 
 
 def read_list(lines: Iterable[str], *, note: Callable[[Noted], None] | None = None) -> Iterator[Entry | Rejected]:
-    """The people of a CSV list, and the rows that hold none, in order and in constant memory.
+    """The people of a CSV list, and the rows that hold none, in order.
 
     The first row names the columns (see `columns`); comma, semicolon or tab stand between them. What could
     not be used of a row that was taken is told to *note*. Raises ImportHasProblems where the list cannot be
     read on, as after a quotation mark that is never closed.
+
+    Of several rows with one address the first holds. A later one can still say that the person left, and
+    comes out as an entry that says nothing else; so it makes no difference where an import is cut into
+    transactions, or whether it was stopped and begun anew. To remember who was there takes 75 MB for a
+    million people.
     """
     tell = note or (lambda _: None)
     rows = _rows(lines)
@@ -107,16 +116,23 @@ def read_list(lines: Iterable[str], *, note: Callable[[Noted], None] | None = No
     columns = read_header(header)
     for reason in columns.remarks:
         tell(Noted(row=1, line=line, reason=reason))
+    seen: set[int] = set()
     for row, line, last_line, cells in rows:
         if not any(cells):
             continue
+        unused: list[str] = []
         try:
-            entry = _entry(cells, columns, torn=last_line > line)
+            entry = _entry(cells, columns, unused, torn=last_line > line)
         except (BadAddress, _Unusable) as problem:
             yield Rejected(row=row, line=line, reason=str(problem))
             continue
-        if entry.zone is None and columns.zone >= 0 and cells[columns.zone : columns.zone + 1] not in ([], [""]):
-            tell(Noted(row=row, line=line, reason="the time zone is none we know; the newsletter's own stands in"))
+        digest = hash(entry.key)  # of 64 bits, and other ones in every process
+        if digest in seen:
+            entry = Entry(address=entry.address, state=entry.state if entry.state in DEPARTED else State.PENDING)
+        else:
+            seen.add(digest)
+            for reason in unused:
+                tell(Noted(row=row, line=line, reason=reason))
         yield entry
 
 
@@ -142,8 +158,11 @@ def _rows(lines: Iterable[str]) -> Iterator[tuple[int, int, int, list[str]]]:
         raise ImportHasProblems(message, at=place, hint=hint) from None
 
 
-def _entry(cells: Sequence[str], columns: Columns, *, torn: bool) -> Entry:
-    """The person in a row. Raises BadAddress or _Unusable; neither quotes the row."""
+def _entry(cells: Sequence[str], columns: Columns, unused: list[str], *, torn: bool) -> Entry:
+    """The person in a row; why something of it is not used is added to *unused*.
+
+    Raises BadAddress or _Unusable; neither quotes the row.
+    """
     if len(cells) > columns.width and any(cells[columns.width :]):
         raise _Unusable("the row has more fields than the header")
     # One empty cell more than there are columns: the one that index -1 finds.
@@ -153,16 +172,31 @@ def _entry(cells: Sequence[str], columns: Columns, *, torn: bool) -> Entry:
     state = read_state(cells[columns.status])
     if state is None:
         raise _Unusable("the status is no word we know; use active, pending, unsubscribed, bounced or complained")
+    zone = read_zone(cells[columns.zone])
+    if zone is None and cells[columns.zone].strip():
+        unused.append("the time zone is none we know; the newsletter's own stands in")
     return Entry(
         address=read_address(cells[columns.address].strip()),
-        name=read_text(cells[columns.name]),
-        first_name=read_text(cells[columns.first_name]),
-        zone=read_zone(cells[columns.zone]),
-        language=read_language(cells[columns.language]),
-        tags=read_tags(cells[columns.tags]),
-        attributes={name: text for index, name in columns.attributes if (text := read_text(cells[index]))},
+        name=read_text(_short(cells[columns.name], "name", LONGEST_NAME, unused)),
+        first_name=read_text(_short(cells[columns.first_name], "first name", LONGEST_NAME, unused)),
+        zone=zone,
+        language=read_language(_short(cells[columns.language], "language", LONGEST_LANGUAGE, unused)),
+        tags=read_tags(_short(cells[columns.tags], "list of tags", LONGEST_VALUE, unused)),
+        attributes={
+            name: text
+            for index, name in columns.attributes
+            if (text := read_text(_short(cells[index], f"value of {name!r}", LONGEST_VALUE, unused)))
+        },
         state=state,
     )
+
+
+def _short(cell: str, what: str, longest: int, unused: list[str]) -> str:
+    """*cell*, or nothing if it is longer than anybody would write: it is added to *unused* then."""
+    if len(cell) <= longest or len(cell.strip()) <= longest:
+        return cell
+    unused.append(f"the {what} is longer than {longest:,} characters and was left out")
+    return ""
 
 
 def _check_line_breaks(cells: Sequence[str], columns: Columns) -> None:

@@ -8,7 +8,6 @@ token is kept for each person, valid for ever.
 from __future__ import annotations
 
 import re
-import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime
@@ -18,7 +17,8 @@ from hmac import compare_digest
 
 from newsletter.errors import LinkExpired, LinkInvalid
 
-_PAYLOAD = struct.Struct(">QL")  # subscriber, expiry in seconds of the epoch or 0 for never
+# 7 bytes for the subscriber and 5 for the expiry: seconds of the epoch, or 0 for never.
+_PAYLOAD_BYTES, _EXPIRY_BITS = 12, 40
 _TAG_BYTES = 12
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 _SHORTEST_KEY_BYTES = 16
@@ -34,7 +34,8 @@ class Signer:
 
     def sign(self, purpose: str, subscriber_id: int, *, expires_at: datetime | None = None) -> str:
         """A token of 32 URL-safe characters; the same for the same person, purpose and expiry."""
-        payload = _PAYLOAD.pack(subscriber_id, 0 if expires_at is None else int(expires_at.timestamp()))
+        expiry = 0 if expires_at is None else max(1, int(expires_at.timestamp()))
+        payload = (subscriber_id << _EXPIRY_BITS | expiry).to_bytes(_PAYLOAD_BYTES)
         tag, mask = _seal(self._keys[0], purpose, payload)
         return urlsafe_b64encode(tag + _xor(payload, mask)).decode()
 
@@ -47,10 +48,10 @@ class Signer:
         for key in self._keys:
             payload = _xor(masked, _mask(key, tag))
             if compare_digest(_seal(key, purpose, payload)[0], tag):
-                subscriber_id, expiry = _PAYLOAD.unpack(payload)
+                subscriber_id, expiry = divmod(int.from_bytes(payload), 1 << _EXPIRY_BITS)
                 if expiry and now.timestamp() >= expiry:
                     raise LinkExpired("this link is too old", hint="ask for a new one")
-                return int(subscriber_id)
+                return subscriber_id
         raise _invalid()
 
 
@@ -70,11 +71,11 @@ def _keyed(key: bytes, purpose: str) -> blake2b:
 
 
 def _mask(key: bytes, tag: bytes) -> bytes:
-    return blake2b(tag, key=key, digest_size=_PAYLOAD.size, person=b"mask").digest()
+    return blake2b(tag, key=key, digest_size=_PAYLOAD_BYTES, person=b"mask").digest()
 
 
 def _xor(one: bytes, other: bytes) -> bytes:
-    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(_PAYLOAD.size)
+    return (int.from_bytes(one) ^ int.from_bytes(other)).to_bytes(_PAYLOAD_BYTES)
 
 
 def _invalid() -> LinkInvalid:

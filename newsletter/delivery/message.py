@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from functools import cached_property, lru_cache
 from hashlib import blake2b
+from hmac import compare_digest
 
 from newsletter.pieces import DATE, MESSAGE_ID, SUBJECT, TO, Pieces, address_header
 
@@ -80,7 +82,7 @@ def delivery_ref(issue_no: int, seq: int, *, secret: bytes) -> str:
     """
     tags, masks = _keyed(secret)
     sealer = tags.copy()
-    sealer.update(struct.pack(">Q", seq))
+    sealer.update(struct.pack(">QQ", issue_no, seq))
     tag = sealer.digest()
     masked = seq ^ _mask(masks, tag)
     return f"{issue_no}-{base64.b32encode(tag + masked.to_bytes(8)).decode().lower()}"
@@ -88,14 +90,15 @@ def delivery_ref(issue_no: int, seq: int, *, secret: bytes) -> str:
 
 def read_delivery_ref(ref: str, *, secret: bytes) -> int | None:
     """The seq that *ref* stands for, or None if this plan never made such a reference."""
-    number, _, sealed = ref.partition("-")
-    try:
-        raw = base64.b32decode(sealed.upper())
-    except ValueError:
+    found = _REF.fullmatch(ref)
+    if found is None:
         return None
+    raw = base64.b32decode(found[2].upper())
     seq = int.from_bytes(raw[12:]) ^ _mask(_keyed(secret)[1], raw[:12])
-    known = number.isdecimal() and len(raw) == 20 and delivery_ref(int(number), seq, secret=secret) == ref
-    return seq if known else None
+    return seq if compare_digest(delivery_ref(int(found[1]), seq, secret=secret), ref) else None
+
+
+_REF = re.compile(r"([1-9][0-9]{0,18})-([a-z2-7]{32})")
 
 
 @lru_cache(maxsize=16)

@@ -39,8 +39,10 @@ MOVES: dict[Status, frozenset[Status]] = {
             Status.PLANNED,
         }
     ),
-    Status.DEFERRED: frozenset({Status.CLAIMED, Status.CANCELLED}),
+    # The way back is by planned, so that the next claim gets it along with all that is due.
+    Status.DEFERRED: frozenset({Status.PLANNED, Status.CANCELLED}),
     Status.UNKNOWN: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED}),
+    # Once the window has passed, planned is only another word for held: nothing claims it then.
     Status.HELD: frozenset({Status.PLANNED, Status.CANCELLED}),
     Status.ACCEPTED: frozenset({Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED}),
     Status.DELIVERED: frozenset({Status.BOUNCED, Status.COMPLAINED}),

@@ -148,6 +148,7 @@ def _moves(connection: Connection, row: Row[*tuple[Any, ...]]) -> list[Row[*tupl
 def _planned_story(
     row: Row[*tuple[Any, ...]], earlier: list[Row[*tuple[Any, ...]]], *, now: datetime, not_before: datetime
 ) -> DeliveryStory:
+    # In the order in which they happen: a plan may come after the time that it sets.
     steps = [Step(at=row.planned_at, what="planned"), Step(at=row.due_at, what="due")]
     if row.claimed_at is not None:
         steps.append(Step(at=row.claimed_at, what=Status.CLAIMED.value))
@@ -158,7 +159,8 @@ def _planned_story(
     else:
         status = _status_of(row.state, row.due_at, not_before=not_before)
         if status is Status.HELD:
-            steps.append(Step(at=row.due_at + (now - not_before), what=_told(status.value, "its time had passed")))
+            passed = max(row.due_at + (now - not_before), steps[0].at, steps[-1].at)
+            steps.append(Step(at=passed, what=_told(status.value, "its time had passed")))
     return DeliveryStory(
         issue_id=row.issue_id,
         issue_no=row.no,
@@ -170,7 +172,7 @@ def _planned_story(
         provider_id=row.provider_id or "",
         values_digest=bytes(row.values_digest or b""),
         claimed_at=row.claimed_at,
-        steps=tuple(sorted(steps, key=lambda step: step.at)),
+        steps=tuple(steps),
     )
 
 

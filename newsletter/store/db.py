@@ -30,7 +30,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from newsletter.errors import SettingsError, StoreError
 from newsletter.store.failures import in_our_words
 
-_BUSY_S = 5  # how long a writer waits for another on SQLite
+# How long one waits for another: longer than the plan of a million people takes, which others wait for.
+_BUSY_S = 30  # a writer on SQLite
+_LOCK_S, _LONG_LOCK_S = 10, 600  # a statement on PostgreSQL; of a plan or an upgrade
+_IDLE_S = 60  # in a transaction; whoever was stopped in the middle of one gives back what others wait for
 _CACHE_KIB = 32 * 1024
 
 
@@ -94,21 +97,27 @@ def connect(url: str) -> Database:
     """The database that *url* names: `sqlite:///path` or `postgresql://…`. Opens nothing yet."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise SettingsError("the database URL cannot be read", hint=_FORMS, at="database") from None
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed)
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        # Where a password is not written as it should be, a part of it would be taken for the host or the name.
+        if url.count("@") > (parsed.username is not None) or "/" in (parsed.database or ""):
+            raise SettingsError("the database URL cannot be read", hint=_ESCAPES, at="database")
         return _postgresql(parsed.set(drivername="postgresql+psycopg"))
     raise SettingsError(f"there is no support for {parsed.drivername} databases", hint=_FORMS, at="database")
 
 
 _FORMS = "write sqlite:///subscribers/newsletter.db or postgresql://user:password@host/name"
+_ESCAPES = "percent-encode user name and password: @ is %40, / is %2F, : is %3A, % is %25"
 
 
 def _sqlite(url: URL) -> Database:
     if not url.database or url.database == ":memory:":
         raise SettingsError("a database in memory would forget who was mailed", hint=_FORMS, at="database")
+    if url.query:
+        raise SettingsError("an SQLite URL takes no parameters", hint=_FORMS, at="database")
     path = Path(url.database)
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
 
@@ -155,9 +164,17 @@ def _postgresql(url: URL) -> Database:
         raw.execute(
             "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
         )
+        raw.execute(f"SET lock_timeout = '{_LOCK_S}s'")
+        raw.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_S}s'")
         raw.commit()
 
     return Database(engine, place=place, path=None)
+
+
+def wait_longer(connection: Connection) -> None:
+    """Let this transaction wait for others that are long at work."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LONG_LOCK_S}s'"))
 
 
 def one_at_a_time(connection: Connection, what: str) -> None:
@@ -191,12 +208,3 @@ def append(connection: Connection, table: Table, rows: Sequence[tuple[object, ..
     else:
         marks = ", ".join("?" * len(table.columns))
         connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608
-
-
-def is_duplicate(error: BaseException) -> bool:
-    """Whether *error* says that a unique key is taken already."""
-    original = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(original, sqlite3.Error):
-        codes = (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE)
-        return getattr(original, "sqlite_errorcode", None) in codes
-    return getattr(original, "sqlstate", None) == "23505"

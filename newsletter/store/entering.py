@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from binascii import b2a_base64
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from newsletter.audience.consent import DEPARTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
@@ -32,7 +32,11 @@ _KNOWN = select(
     subscribers.c.tags,
     subscribers.c.attributes,
 )
+_COLUMNS = tuple(subscribers.columns.keys())
 _REFRESHED = ("name", "first_name", "zone", "zone_source", "language", "tags", "attributes")
+
+
+_Person = dict[str, Any]  # what we know of somebody, by column, as it is after the rows so far
 
 
 @dataclass(slots=True)
@@ -40,7 +44,7 @@ class _Changes:
     """What a list leads to, worked out before any of it is written."""
 
     added: list[tuple[object, ...]] = field(default_factory=list)
-    refreshed: list[dict[str, object]] = field(default_factory=list)
+    refreshed: dict[int, _Person] = field(default_factory=dict)
     moved: list[tuple[int, State]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -48,28 +52,30 @@ class _Changes:
 def enter(connection: Connection, entries: Sequence[Entry], *, evidence: Evidence, now: datetime) -> ImportCounts:
     """Add or refresh people; whoever left, or must not be mailed, stays as they are.
 
-    Of several rows with one address the first gives the data; if any says that the person left, they did.
-    An import never blanks what is known, and never overrules what a person's browser said of their zone.
+    Rows are taken as if each came by itself, so several with one address have their effect one after the
+    other. An import never blanks what is known, and never overrules what a person's browser said of their zone.
     """
     one_at_a_time(connection, "enter")
     changes = _Changes()
-    people = _by_key(entries, changes.counts)
-    key = pepper(connection)
-    hashes = {address_key: address_hash(address_key, pepper=key) for address_key in people}
+    keys = [entry.key for entry in entries]
+    secret = pepper(connection)
+    hashes = {key: address_hash(key, pepper=secret) for key in keys}
     barred = _barred(connection, hashes.values())
-    known = _known(connection, people)
+    known = _known(connection, hashes)
     next_id = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0))).scalar_one() + 1
-    joined_at, tokens = epoch(now), _tokens(len(people))
-    for (address_key, entry), token in zip(people.items(), tokens, strict=True):
-        hashed = hashes[address_key]
-        person = known.get(address_key)
+    joined_at, tokens = epoch(now), _tokens(len(keys))
+    for entry, key, token in zip(entries, keys, tokens, strict=True):
+        hashed = hashes[key]
+        person = known.get(key)
         if person is not None:
             changes.counts[_meet_again(entry, person, barred=hashed in barred, changes=changes)] += 1
         elif hashed in barred:
             changes.counts["unchanged" if entry.state in DEPARTED else "kept_away"] += 1
         else:
             number = next_id + len(changes.added)
-            changes.added.append((number, entry.address, address_key, hashed, *_told(entry), token, joined_at))
+            row = (number, entry.address, key, hashed, *_told(entry), token, joined_at)
+            known[key] = dict(zip(_COLUMNS, row, strict=True))
+            changes.added.append(row)
     changes.counts["added"] = len(changes.added)
     _write(connection, changes, evidence)
     return ImportCounts(**changes.counts)
@@ -86,66 +92,53 @@ def address_hash(address_key: str, *, pepper: bytes) -> bytes:
     return blake2b(address_key.encode(), key=pepper, digest_size=16).digest()
 
 
-def _by_key(entries: Iterable[Entry], counts: Counter[str]) -> dict[str, Entry]:
-    """One entry for each address."""
-    people: dict[str, Entry] = {}
-    for entry in entries:
-        first = people.setdefault(entry.key, entry)
-        if first is not entry:
-            counts["unchanged"] += 1
-            if entry.state in DEPARTED and first.state not in DEPARTED:
-                people[entry.key] = replace(first, state=entry.state)
-    return people
-
-
 def _barred(connection: Connection, hashes: Iterable[bytes]) -> frozenset[bytes]:
     """Those of *hashes* that are suppressed."""
     query = select(suppressions.c.address_hash).where(among(connection, suppressions.c.address_hash, list(hashes)))
     return frozenset(connection.execute(query).scalars())
 
 
-def _known(connection: Connection, keys: Iterable[str]) -> dict[str, Row[*tuple[Any, ...]]]:
+def _known(connection: Connection, keys: Collection[str]) -> dict[str, _Person]:
     """The rows of those who are on the list already; nobody else may change them until we are done."""
     query = (
         _KNOWN.where(among(connection, subscribers.c.address_key, list(keys)))
         .order_by(subscribers.c.id)
         .with_for_update()
     )
-    return {row.address_key: row for row in connection.execute(query)}
+    return {row["address_key"]: dict(row) for row in connection.execute(query).mappings()}
 
 
-def _meet_again(entry: Entry, person: Row[*tuple[Any, ...]], *, barred: bool, changes: _Changes) -> str:
+def _meet_again(entry: Entry, person: _Person, *, barred: bool, changes: _Changes) -> str:
     """Note what *entry* changes for somebody we know; the count it belongs to."""
-    state = State(person.state)
+    state = State(person["state"])
     if state in DEPARTED:
         return "unchanged" if entry.state in DEPARTED else "kept_away"
+    moves = entry.state in DEPARTED or (entry.state in MOVES[state] and not barred)
+    if moves:
+        person["state"] = entry.state.value
+        changes.moved.append((person["id"], entry.state))
     if entry.state in DEPARTED:
-        changes.moved.append((person.id, entry.state))
         return "departed"
     if barred:
         return "kept_away"
     news = _news(entry, person)
     if news:
-        changes.refreshed.append(
-            {"person_id": person.id, **{name: getattr(person, name) for name in _REFRESHED}, **news}
-        )
-    if entry.state in MOVES[state]:
-        changes.moved.append((person.id, entry.state))
-        return "refreshed"
-    return "refreshed" if news else "unchanged"
+        person |= news
+        changes.refreshed[person["id"]] = person
+    return "refreshed" if news or moves else "unchanged"
 
 
-def _news(entry: Entry, person: Row[*tuple[Any, ...]]) -> dict[str, object]:
+def _news(entry: Entry, person: _Person) -> dict[str, object]:
     """The columns in which *entry* says more or other than the row."""
     told: dict[str, object] = {"name": entry.name, "first_name": entry.first_name, "language": entry.language}
-    if entry.zone and person.zone_source != ZoneSource.BROWSER.value:
+    if entry.zone and person["zone_source"] != ZoneSource.BROWSER.value:
         told |= {"zone": entry.zone, "zone_source": ZoneSource.IMPORT.value}
     if entry.tags:
-        told["tags"] = write_tags(entry.tags | read_tags(person.tags))
+        told["tags"] = write_tags(entry.tags | read_tags(person["tags"]))
     values = {name: value for name, value in entry.attributes.items() if value}
     if values:
-        told["attributes"] = write_attributes({**read_attributes(person.attributes), **values})
-    return {name: value for name, value in told.items() if value and value != getattr(person, name)}
+        told["attributes"] = write_attributes({**read_attributes(person["attributes"]), **values})
+    return {name: value for name, value in told.items() if value and value != person[name]}
 
 
 def _told(entry: Entry) -> tuple[object, ...]:
@@ -185,8 +178,8 @@ def _write(connection: Connection, changes: _Changes, evidence: Evidence) -> Non
         connection.execute(
             update(subscribers).where(subscribers.c.id == bindparam("person_id")).values(values),
             [
-                {name if name == "person_id" else f"new_{name}": value for name, value in row.items()}
-                for row in changes.refreshed
+                {"person_id": number, **{f"new_{name}": person[name] for name in _REFRESHED}}
+                for number, person in changes.refreshed.items()
             ],
         )
     for subscriber_id, state in changes.moved:

@@ -51,7 +51,14 @@ _POSTGRESQL: dict[str, tuple[str, str]] = {
     "42703": ("the database is of another version than this program", _UPGRADE),
     "53100": ("the database server's disk is full", "make room, then run the same command again"),
     "53300": ("the database server takes no more connections", "stop another worker, or raise its limit"),
-    "55P03": ("another process is writing to the database", "wait until it is done, then run the same command again"),
+    "55P03": (
+        "another process is writing to the database and did not finish in time",
+        "wait until it is done, then run the same command again",
+    ),
+    "25P03": (
+        "this program stood still in the middle of its work, and the database did not wait",
+        "run the same command again; what was not finished was not written",
+    ),
     "57014": ("the database server cut a statement short", "raise its statement_timeout, then try again"),
     "40": ("another process changed the same rows", "run the same command again"),
 }
@@ -74,7 +81,7 @@ def in_our_words(error: Exception, *, place: str) -> StoreError:
     if isinstance(original, sqlite3.Error):
         message, hint = _of_sqlite(original)
     elif hasattr(original, "sqlstate"):
-        broke = isinstance(error, DBAPIError) and error.connection_invalidated
+        broke = isinstance(error, DBAPIError) and error.connection_invalidated and original.sqlstate != "25P03"
         message, hint = _POSTGRESQL["08"] if broke else _of_postgresql(original)
     else:
         message, hint = f"the database failed ({type(original).__name__})", ""

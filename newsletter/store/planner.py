@@ -13,11 +13,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, text
 
+from newsletter.audience.columns import read_zone
 from newsletter.audience.segments import to_data
 from newsletter.delivery.plan import Forecast, Plan, PlannedIssue
 from newsletter.errors import StoreError
 from newsletter.store import rules
-from newsletter.store.db import Database
+from newsletter.store.db import Database, wait_longer
 from newsletter.store.tables import BatchState, batches, deliveries, exclusions, issues, subscribers, zone_dues
 
 BATCH = 1000  # deliveries per planned batch: more gain nothing, fewer cost commits
@@ -53,6 +54,7 @@ class SqlPlanner:
     def write(self, plan: Plan, *, now: datetime) -> PlannedIssue:
         """Freeze the audience, in one transaction; a second time gives back the first plan."""
         with self._db.writing(snapshot=True) as connection:
+            wait_longer(connection)
             if not self._db.is_sqlite:
                 # Before the first statement that sees anything: whoever waits here sees the plan it waited for.
                 connection.execute(text("LOCK TABLE issues IN SHARE ROW EXCLUSIVE MODE"))
@@ -115,6 +117,7 @@ def _write(connection: Connection, plan: Plan, *, now: datetime) -> None:
     wanted = rules.condition(plan.audience, now=now)
     candidates = connection.execute(select(func.count()).select_from(subscribers).where(wanted)).scalar_one()
     _write_issue(connection, plan, no=no, candidates=candidates, now=now)
+    _refuse_new_zones(connection, plan, wanted)
     reason = rules.why_not(now=now)
     away = select(literal(no), subscribers.c.id, reason).where(wanted, reason.is_not(None))
     connection.execute(insert(exclusions).from_select(["issue_no", "subscriber_id", "reason"], away))
@@ -155,6 +158,17 @@ def _write_issue(connection: Connection, plan: Plan, *, no: int, candidates: int
     dues = [{"issue_no": no, "zone": zone, "due_at": due_at} for zone, due_at in plan.due.items()]
     if dues:
         connection.execute(insert(zone_dues), dues)
+
+
+def _refuse_new_zones(connection: Connection, plan: Plan, wanted: ColumnElement[bool]) -> None:
+    """Raise StoreError if somebody brought a time zone that the plan knows no time for.
+
+    Only names that are no zone are left out of a plan; whoever has one is due with those who have none.
+    """
+    zones = select(subscribers.c.zone).where(wanted, subscribers.c.zone.is_not(None)).distinct()
+    if any(read_zone(zone) for zone in connection.execute(zones).scalars() if zone not in plan.due):
+        hint = "plan again; nothing was written"
+        raise StoreError("the list changed while it was planned", hint=hint, at=plan.issue_id)
 
 
 def _write_deliveries(

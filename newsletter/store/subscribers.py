@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import case, func, insert, select
+from sqlalchemy import case, func, select, text
 
 from newsletter.audience import consent
+from newsletter.audience.addresses import BadAddress, address_key
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
 from newsletter.audience.subscriber import State, Subscriber
-from newsletter.errors import NotFound
+from newsletter.errors import NewsletterError, NotFound
+from newsletter.pieces import one_line
 from newsletter.store import rules
 from newsletter.store.db import Database
 from newsletter.store.entering import address_hash, change_state, enter, pepper
 from newsletter.store.rows import COLUMNS, person
-from newsletter.store.tables import consent_events, subscribers, suppressions
+from newsletter.store.tables import consent_events, epoch, subscribers
 
 _PAGE = 2000  # people per query when going through all of them
 
@@ -34,8 +36,12 @@ class SqlPeople:
             return enter(connection, entries, evidence=evidence, now=now)
 
     def find(self, address: str) -> Subscriber | None:
-        """The person with this address, however it is capitalised."""
-        query = select(*COLUMNS).where(subscribers.c.address_key == address.lower())
+        """The person with this address, however it is capitalised or its domain written."""
+        try:
+            key = address_key(address)
+        except BadAddress:
+            return None
+        query = select(*COLUMNS).where(subscribers.c.address_key == key)
         with self._db.reading() as connection:
             row = connection.execute(query).first()
         return person(row) if row else None
@@ -95,12 +101,24 @@ class SqlPeople:
             change_state(connection, subscriber_id, new, evidence)
 
     def suppress(self, address: str, *, reason: str, now: datetime) -> None:
-        """Never mail this address again, whatever becomes of the person; only a keyed hash of it is kept."""
+        """Never mail this address again, whatever becomes of the person; only a keyed hash of it is kept.
+
+        Raises NewsletterError if it is none.
+        """
+        try:
+            key = address_key(address)
+        except BadAddress as problem:
+            raise NewsletterError(str(problem)) from None
         with self._db.writing() as connection:
-            hashed = address_hash(address.lower(), pepper=pepper(connection))
-            known = select(suppressions.c.reason).where(suppressions.c.address_hash == hashed)
-            if connection.execute(known).first() is None:
-                connection.execute(insert(suppressions).values(address_hash=hashed, reason=reason, at=now))
+            # A claim holds the rows of those it takes: it is before this, or sees it.
+            connection.execute(select(subscribers.c.id).where(subscribers.c.address_key == key).with_for_update())
+            hashed = address_hash(key, pepper=pepper(connection))
+            connection.execute(_SUPPRESS, {"address_hash": hashed, "reason": one_line(reason), "at": epoch(now)})
+
+
+_SUPPRESS = text(
+    "INSERT INTO suppressions (address_hash, reason, at) VALUES (:address_hash, :reason, :at) ON CONFLICT DO NOTHING"
+)
 
 
 _OWN_FIELDS = frozenset({"first_name", "name", "language"})

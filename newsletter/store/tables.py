@@ -113,7 +113,7 @@ subscribers = Table(
     _one_of("zone_source", ZoneSource),
 )
 
-# Evidence: only ever added to (a trigger refuses changes); erasing a person may delete it.
+# Evidence: only ever added to (triggers refuse all changes); erasing a person may delete it, row by row.
 consent_events = Table(
     "consent_events",
     metadata,
@@ -251,7 +251,12 @@ APPEND_ONLY = {
         """
         CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
         BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END
+        """,
         """
+        CREATE TRIGGER consent_events_no_replace BEFORE INSERT ON consent_events
+        WHEN EXISTS (SELECT 1 FROM consent_events WHERE subscriber_id = NEW.subscriber_id AND no = NEW.no)
+        BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END
+        """,
     ],
     "postgresql": [
         """
@@ -261,6 +266,10 @@ APPEND_ONLY = {
         """
         CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
         FOR EACH ROW EXECUTE FUNCTION consent_events_append_only()
+        """,
+        """
+        CREATE TRIGGER consent_events_no_truncate BEFORE TRUNCATE ON consent_events
+        FOR EACH STATEMENT EXECUTE FUNCTION consent_events_append_only()
         """,
     ],
 }

@@ -17,13 +17,18 @@ def this_worker() -> str:
     return f"{_machine()}:{pid}:{_nonce(pid)}"
 
 
+def hand_of(worker: str) -> str:
+    """A name for *worker* at one claim, `machine:pid:nonce:claim`: what it had once is not what it has now."""
+    return f"{worker}:{secrets.token_hex(4)}"
+
+
 def is_gone(worker: str) -> bool:
-    """Whether *worker* is certainly dead: it ran on this machine, and its process is no more.
+    """Whether *worker*, or the one whose hand this is, is certainly dead: it ran here, and its process is no more.
 
     A process that took over its number counts as alive, and so does every worker elsewhere: there the
     lease decides.
     """
-    machine, pid, nonce = worker.split(":")
+    machine, pid, nonce = worker.split(":")[:3]
     if machine != _machine() or os.name != "posix":  # on Windows, os.kill(pid, 0) is no question but a signal
         return False
     if int(pid) == os.getpid():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
 
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry
@@ -20,6 +21,7 @@ from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.schema import upgrade
 from newsletter.store.subscribers import SqlPeople
+from newsletter.store.tables import batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -74,7 +76,8 @@ class Store:
         now: datetime = NOW,
     ) -> PlannedIssue:
         self.editions.put("e" * 64, b"letter", issue_id=issue_id, now=now)
-        return self.planner.write(plan(issue_id, audience=audience, due=due, due_elsewhere=due_elsewhere), now=now)
+        dues = dict.fromkeys(self.planner.zones(), due_elsewhere) | dict(due or {})
+        return self.planner.write(plan(issue_id, audience=audience, due=dues, due_elsewhere=due_elsewhere), now=now)
 
     def claim(self, no: int, *, limit: int = 1000, worker: str = "here:1:a", now: datetime = NOW) -> Claim | None:
         return self.ledger.claim(no, now=now, not_before=now - timedelta(hours=36), limit=limit, worker=worker)
@@ -82,6 +85,14 @@ class Store:
     def accept(self, claim: Claim, *, now: datetime = NOW) -> None:
         receipts = [accepted(each.seq) for each in claim.deliveries]
         self.ledger.record(claim, receipts, digests={}, now=now)
+
+    def leases_grow_old(self, by: timedelta) -> None:
+        """As if *by* had passed on the clock of the server, which no test can move."""
+        with self.db.writing() as connection:
+            claimed = connection.execute(batches.select().where(batches.c.lease_until.is_not(None))).all()
+            for row in claimed:
+                this = update(batches).where(batches.c.issue_no == row.issue_no, batches.c.lo == row.lo)
+                connection.execute(this.values(lease_until=row.lease_until - by))
 
     def tally(self, no: int, *, now: datetime = NOW):
         return self.chronicle.tally(no, now=now, not_before=now - timedelta(hours=36))

@@ -9,6 +9,7 @@ import shutil
 import socket
 import sqlite3
 import tempfile
+import time
 import traceback
 from pathlib import Path
 
@@ -185,12 +186,30 @@ def test_a_missing_file_is_not_made_by_looking(tmp_path):
         ("mysql://u:hunter2@host/db", "no support for mysql"),
         ("hunter2 is no url", "cannot be read"),
         ("postgresql+asyncpg://u:hunter2@h/db", "no support for postgresql"),
+        ("sqlite:///hunter2.db?timeout=30", "takes no parameters"),
+        ("postgresql://u:hunter2@h:abc/db", "cannot be read"),
+        ("postgresql://u:2@hunter2@h/db", "cannot be read"),
+        ("postgresql://u:2@t/hunter2@h/db", "cannot be read"),
+        ("postgresql://u/hunter2:2@h/db", "cannot be read"),
+        ("postgresql://u:2@ss?hunter2@h/db", "cannot be read"),
+        ("postgresql://u:2@h/hunter2/db", "cannot be read"),
+        ("postgresql://h/db?user=u@hunter2", "cannot be read"),
     ],
 )
 def test_a_url_that_is_none_of_ours(url, words):
     with pytest.raises(SettingsError, match=words) as caught:
         connect(url)
-    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
+
+
+@pytest.mark.parametrize("password", ["hunter2", "p%40ss", "a/b", "a?b", "a#b", ""])
+def test_a_password_is_in_no_error(password):
+    assert connect(f"postgresql://u:{password}@h:1/db").place == "postgresql://h:1/db"
+
+
+def test_an_at_sign_in_the_path_of_a_file_is_no_password(tmp_path):
+    path = tmp_path / "me@home" / "newsletter.db"
+    assert connect(f"sqlite:///{path}").path == path
 
 
 def test_a_server_that_is_not_there():
@@ -224,6 +243,39 @@ def test_a_server_that_went_away(postgres, postgres_url):
         work()
     assert "again" in caught.value.hint
     check_version(database)  # the next one finds the server that is back
+    database.close()
+
+
+def test_a_server_is_not_waited_for_for_ever(postgres_url, monkeypatch):
+    monkeypatch.setattr(module, "_LOCK_S", 0.05)
+    database = connect(postgres_url)
+    upgrade(database)
+    with database.writing() as other:
+        other.execute(text("LOCK TABLE subscribers"))
+        with pytest.raises(StoreError, match="another process is writing") as caught:
+            enter(database, 1)
+    assert "again" in caught.value.hint
+    with database.writing() as connection:
+        module.wait_longer(connection)
+        assert connection.execute(text("SHOW lock_timeout")).scalar() == "10min"
+    database.close()
+
+
+def test_who_stands_still_in_a_transaction_gives_back_what_others_wait_for(postgres_url, monkeypatch):
+    monkeypatch.setattr(module, "_IDLE_S", 0.05)
+    database = connect(postgres_url)
+    upgrade(database)
+
+    def stand_still():
+        with database.writing() as connection:
+            connection.execute(text("LOCK TABLE subscribers"))
+            time.sleep(0.5)
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(StoreError, match="stood still") as caught:
+        stand_still()
+    assert "again" in caught.value.hint
+    enter(database, 1)
     database.close()
 
 

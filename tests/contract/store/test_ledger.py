@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,11 @@ from newsletter.audience.consent import Evidence
 from newsletter.audience.subscriber import State
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.errors import IllegalMove, LeaseLost, StoreError
-from newsletter.store.ledger import LEASE_S
+from newsletter.store.statements import LEASE_S
+from newsletter.store.workers import this_worker
 from tests.contract.store.conftest import NOW, SOON, accepted, entry
+
+LEASE, A_WHILE = timedelta(seconds=LEASE_S), timedelta(seconds=30)
 
 
 def addresses(claim) -> set[str]:
@@ -35,7 +39,8 @@ def test_a_claim_holds_the_people_and_the_instant(store):
     claim = store.claim(store.plan().no)
     (one,) = claim.deliveries
     assert (one.person.name, one.person.tags, one.person.attributes) == ("Ana", {"tea"}, {"city": "Ulm"})
-    assert (claim.claimed_at, claim.due_at, claim.worker) == (NOW, NOW, "here:1:a")
+    assert (claim.claimed_at, claim.due_at) == (NOW, NOW)
+    assert claim.worker.startswith("here:1:a:")
 
 
 def test_what_is_not_due_is_not_claimed(store):
@@ -80,9 +85,43 @@ def test_a_second_outcome_is_impossible(store):
     store.crowd(2)
     claim = store.claim(store.plan().no)
     store.ledger.record(claim, [accepted(1)], digests={1: b"d" * 16}, now=NOW)
-    with pytest.raises(StoreError, match="has an outcome already"):
-        store.ledger.record(claim, [accepted(2), accepted(1)], digests={}, now=NOW)
+    with pytest.raises(StoreError, match="another outcome already"):
+        store.ledger.record(claim, [accepted(2), accepted(1)], digests={}, now=NOW)  # without its digest
     assert store.tally(claim.issue_no).by_status == {Status.ACCEPTED: 1, Status.CLAIMED: 1}
+
+
+def test_the_same_receipts_twice_are_recorded_once(store):
+    """The answer to a commit can get lost; whoever says it again must not be told that somebody else was there."""
+    store.crowd(3)
+    claim = store.claim(store.plan().no)
+    refused = Receipt(seq=2, status=Status.REFUSED, reason="mailbox full")
+    for _ in range(2):
+        store.ledger.record(claim, [accepted(1), refused], digests={1: b"d" * 16}, now=NOW)
+    store.ledger.record(claim, [accepted(3), refused], digests={}, now=NOW)
+    store.ledger.finish(claim, now=NOW)
+    assert store.tally(claim.issue_no).by_status == {Status.ACCEPTED: 2, Status.REFUSED: 1}
+
+
+@pytest.mark.parametrize("other", [{"provider_id": "other"}, {"status": Status.REFUSED}, {"reason": "late"}])
+def test_a_receipt_that_says_otherwise_is_refused(store, other):
+    store.crowd(1)
+    claim = store.claim(store.plan().no)
+    store.ledger.record(claim, [accepted(1)], digests={}, now=NOW)
+    with pytest.raises(StoreError, match="another outcome already"):
+        store.ledger.record(claim, [replace(accepted(1), **other)], digests={}, now=NOW)
+
+
+def test_whatever_a_provider_says_is_recorded(store):
+    store.crowd(1)
+    no = store.plan().no
+    said = Receipt(seq=1, status=Status.UNKNOWN, provider_id="a\0b", reason="no\ud800\r\nanswer \udcff")
+    claim = store.claim(no)
+    for _ in range(2):
+        store.ledger.record(claim, [said], digests={}, now=NOW)
+    store.ledger.revise(no, [Receipt(seq=1, status=Status.ACCEPTED, reason="found\0")], now=NOW)
+    (story,) = store.chronicle.stories(1, now=NOW, not_before=NOW - timedelta(hours=36))
+    assert story.provider_id == "a b"
+    assert [step.what for step in story.steps[3:]] == ["unknown: no answer", "accepted: found"]
 
 
 def test_an_outcome_outside_the_batch_is_refused(store):
@@ -118,15 +157,16 @@ def test_a_lost_lease_writes_nothing(store):
     store.crowd(2)
     no = store.plan().no
     claim = store.claim(no, worker="one:1:a")
-    later = NOW + timedelta(seconds=LEASE_S)
-    assert store.ledger.abandoned(no, now=later - timedelta(seconds=1), worker="two:2:b") is None
-    taken = store.ledger.abandoned(no, now=later, worker="two:2:b")
+    store.leases_grow_old(LEASE - A_WHILE)
+    assert store.ledger.abandoned(no, now=NOW, worker="two:2:b") is None
+    store.leases_grow_old(A_WHILE)
+    taken = store.ledger.abandoned(no, now=NOW, worker="two:2:b")
     assert [each.seq for each in taken.deliveries] == [1, 2]
     assert taken.claimed_at == NOW
     with pytest.raises(LeaseLost):
-        store.ledger.record(claim, [accepted(1)], digests={}, now=later)
+        store.ledger.record(claim, [accepted(1)], digests={}, now=NOW)
     with pytest.raises(LeaseLost):
-        store.ledger.finish(claim, now=later)
+        store.ledger.finish(claim, now=NOW)
     assert store.tally(no).by_status == {Status.CLAIMED: 2}
 
 
@@ -134,9 +174,45 @@ def test_a_sign_of_life_prolongs_the_lease(store):
     store.crowd(2)
     no = store.plan().no
     claim = store.claim(no, worker="one:1:a")
-    later = NOW + timedelta(seconds=LEASE_S - 1)
-    store.ledger.record(claim, [accepted(1)], digests={}, now=later)
-    assert store.ledger.abandoned(no, now=later + timedelta(seconds=LEASE_S - 1), worker="two:2:b") is None
+    store.leases_grow_old(LEASE - A_WHILE)
+    store.ledger.record(claim, [accepted(1)], digests={}, now=NOW)
+    store.leases_grow_old(LEASE - A_WHILE)
+    assert store.ledger.abandoned(no, now=NOW, worker="two:2:b") is None
+
+
+def test_leases_go_by_the_servers_clock(store):
+    """Two machines never agree about the time; the one that is ahead must not take what the other is at."""
+    if store.db.is_sqlite:
+        pytest.skip("SQLite is for one machine, and has no clock of its own")
+    store.crowd(1)
+    no = store.plan().no
+    store.claim(no, worker="one:1:a", now=NOW)
+    assert store.ledger.abandoned(no, now=NOW + timedelta(days=1), worker="two:2:b") is None
+    store.leases_grow_old(LEASE)
+    assert store.ledger.abandoned(no, now=NOW - timedelta(days=1), worker="two:2:b") is not None
+
+
+def _assert_lost(store, claim) -> None:
+    with pytest.raises(LeaseLost):
+        store.ledger.record(claim, [accepted(1)], digests={}, now=NOW)
+    with pytest.raises(LeaseLost):
+        store.ledger.finish(claim, now=NOW)
+
+
+def test_what_a_worker_had_once_is_not_what_it_has_now(store):
+    """Threads of one process have one name, and a claim may be settled and made anew while one of them sleeps."""
+    store.crowd(2)
+    no, worker = store.plan().no, this_worker()
+    slept = store.claim(no, worker=worker)
+    store.leases_grow_old(LEASE)
+    settled = store.ledger.abandoned(no, now=NOW, worker=worker)
+    _assert_lost(store, slept)
+    store.ledger.finish(settled, now=NOW)
+    again = store.claim(no, worker=worker)
+    _assert_lost(store, slept)
+    _assert_lost(store, settled)
+    store.accept(again)
+    assert store.tally(no).by_status == {Status.ACCEPTED: 2}
 
 
 def test_an_abandoned_batch_gives_only_what_is_in_doubt(store):
@@ -144,8 +220,8 @@ def test_an_abandoned_batch_gives_only_what_is_in_doubt(store):
     no = store.plan().no
     claim = store.claim(no, worker="one:1:a")
     store.ledger.record(claim, [accepted(2)], digests={}, now=NOW)
-    later = NOW + timedelta(seconds=LEASE_S)
-    taken = store.ledger.abandoned(no, now=later, worker="two:2:b")
+    store.leases_grow_old(LEASE)
+    taken = store.ledger.abandoned(no, now=NOW, worker="two:2:b")
     assert [each.seq for each in taken.deliveries] == [1, 3]
 
 
@@ -154,7 +230,8 @@ def test_who_left_after_the_claim_is_still_in_doubt(store):
     no = store.plan().no
     store.claim(no, worker="one:1:a")
     store.people.move(1, State.UNSUBSCRIBED, evidence=Evidence(at=NOW, how="web", source="one click"))
-    taken = store.ledger.abandoned(no, now=NOW + timedelta(seconds=LEASE_S), worker="two:2:b")
+    store.leases_grow_old(LEASE)
+    taken = store.ledger.abandoned(no, now=NOW, worker="two:2:b")
     assert [each.seq for each in taken.deliveries] == [1]
 
 
@@ -162,7 +239,8 @@ def test_an_abandoned_batch_that_was_complete_is_closed(store):
     store.crowd(1)
     no = store.plan().no
     store.accept(store.claim(no, worker="one:1:a"))
-    assert store.ledger.abandoned(no, now=NOW + timedelta(seconds=LEASE_S), worker="two:2:b") is None
+    store.leases_grow_old(LEASE)
+    assert store.ledger.abandoned(no, now=NOW, worker="two:2:b") is None
     assert store.tally(no).by_status == {Status.ACCEPTED: 1}
 
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from newsletter.audience.importing import Entry, ImportCounts
+from newsletter.audience.addresses import read_address
+from newsletter.audience.importing import Entry, ImportCounts, read_list
 from newsletter.audience.predicate import EVERYONE, Is
 from newsletter.audience.subscriber import State, ZoneSource
-from newsletter.errors import IllegalMove, NotFound, StoreError
+from newsletter.errors import IllegalMove, NewsletterError, NotFound, StoreError
+from newsletter.usecases.enrol import import_people
 from tests.contract.store.conftest import NOW, entry, evidence
 
 HOSTILE = 'O\'Hara, "%s" \\ 100% _x_ | 👩‍👩‍👧 עברית'
@@ -124,13 +128,74 @@ def test_a_known_but_suppressed_person_is_left_as_they_are_but_may_depart(store)
     assert store.enter(entry(state=State.UNSUBSCRIBED)) == ImportCounts(departed=1)
 
 
-def test_of_two_rows_the_first_gives_the_data_and_a_departure_the_state(store):
-    counts = store.enter(
-        entry(name="First"), entry("ANA", name="Second", state=State.UNSUBSCRIBED), entry(name="Third")
-    )
-    assert counts == ImportCounts(added=1, unchanged=2)
+ROWS = [
+    entry(name="Ana", state=State.PENDING, tags=frozenset({"tea"})),
+    entry("ANA", first_name="A.", tags=frozenset({"work"})),
+    entry(name="Anna", zone="Europe/Berlin", attributes={"city": "Ulm"}),
+    entry(name="Anna", state=State.UNSUBSCRIBED),
+    entry(name="Other"),
+    entry(state=State.BOUNCED),
+]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 6])
+def test_several_rows_of_one_person_have_their_effect_one_after_the_other(store, size):
+    counts = [store.enter(*ROWS[start : start + size]) for start in range(0, len(ROWS), size)]
+    assert sum(counts, ImportCounts()) == ImportCounts(added=1, refreshed=2, departed=1, kept_away=1, unchanged=1)
     found = store.people.find("ana@example.org")
-    assert (found.name, found.state) == ("First", State.UNSUBSCRIBED)
+    assert (found.name, found.first_name, found.tags, found.zone) == ("Anna", "A.", {"tea", "work"}, "Europe/Berlin")
+    assert (found.attributes, found.state) == ({"city": "Ulm"}, State.UNSUBSCRIBED)
+    states = [each.state for each in store.people.consent_of(found.id)]
+    assert states == [State.PENDING, State.ACTIVE, State.UNSUBSCRIBED]
+
+
+# Seven people, who stand in a list two or three times, with other data and often with another state.
+STATES = (
+    *("active", "pending", "", "left", "active", "pending", "active"),
+    *("", "active", "bounced", "active", "pending", "left", "active"),
+    *("left", "active", "active", "bounced", "active", ""),
+)
+LIST = ["email,name,status,timezone,number\n"] + [
+    f"R{n % 7}@example.org,Name {n},{state},{'Europe/Berlin' if n % 3 else ''},{n}\n" for n, state in enumerate(STATES)
+]
+
+
+class Killed(Exception):
+    """What ends an import in the middle."""
+
+
+def test_a_list_has_one_outcome_wherever_it_is_cut_or_killed(store, monkeypatch):
+    def bring(*, cut: int, kill_after: int = 1000) -> ImportCounts:
+        def watch(_rows: int) -> None:
+            nonlocal kill_after
+            kill_after -= 1
+            if not kill_after:
+                raise Killed
+
+        monkeypatch.setattr("newsletter.usecases.enrol.CHUNK", cut)
+        rows = read_list(LIST)
+        return import_people(rows, people=store.people, evidence=evidence(), now=NOW, watch=watch).counts
+
+    def known() -> list[object]:
+        people = [replace(each, leave_token="") for each in store.people.everyone()]
+        return [(each, store.people.consent_of(each.id)) for each in people]
+
+    bring(cut=1000)
+    expected = known()
+    assert [each.name for each, _ in expected] == [f"Name {n}" for n in range(7)]
+    left, waits, stays, bounced = State.UNSUBSCRIBED, State.PENDING, State.ACTIVE, State.BOUNCED
+    assert [each.state for each, _ in expected] == [left, waits, bounced, left, stays, left, stays]
+    for cut, kill_after in product((1, 2, 5), (1, 2, 3)):
+        with store.db.writing() as connection:
+            connection.execute(text("DELETE FROM consent_events"))
+            connection.execute(text("DELETE FROM subscribers"))
+        with contextlib.suppress(Killed):
+            bring(cut=cut, kill_after=kill_after)
+        bring(cut=cut)
+        assert known() == expected
+        again = bring(cut=cut)
+        assert again.unchanged + again.kept_away == 20
+        assert known() == expected
 
 
 def test_evidence_is_kept_as_it_was_given(store):
@@ -146,6 +211,35 @@ def test_evidence_cannot_be_changed_but_can_be_erased(store):
     with store.db.writing() as connection:
         connection.execute(text("DELETE FROM consent_events"))
     assert store.people.consent_of(1) == []
+
+
+@pytest.mark.parametrize("how", ["INSERT OR REPLACE INTO", "TRUNCATE"])
+def test_evidence_cannot_be_replaced_or_swept_away(store, how):
+    if store.db.is_sqlite == (how == "TRUNCATE"):
+        pytest.skip("the other database's words")
+    store.crowd(2)
+    values = "" if how == "TRUNCATE" else "VALUES (1, 1, 0, 'web', 'forged', '', 'active')"
+    with pytest.raises(StoreError), store.db.writing() as connection:
+        connection.execute(text(f"{how} consent_events {values}"))
+    assert [each.source for each in store.people.consent_of(1)] == [evidence().source]
+
+
+@pytest.mark.parametrize("spelling", ["ANA@bücher.example.org", "Ana@XN--BCHER-KVA.example.org"])
+def test_an_address_is_found_and_suppressed_however_it_is_written(store, spelling):
+    store.enter(Entry(address=read_address("ana@bücher.example.org")))
+    assert store.people.find(spelling).id == 1
+    store.people.suppress(spelling, reason="asked", now=NOW)
+    assert store.people.find(spelling).suppressed
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "ana", "\udcff@example.org", "ana@\udcff.org", "a\0na@example.org", "ana@localhost"]
+)
+def test_what_is_no_address_is_nobodys(store, wrong):
+    assert store.people.find(wrong) is None
+    with pytest.raises(NewsletterError) as caught:
+        store.people.suppress(wrong, reason="asked", now=NOW)
+    assert "@" not in wrong or wrong not in str(caught.value)
 
 
 def test_consent_moves_only_where_it_may(store):

@@ -128,6 +128,24 @@ def test_zones_of_the_list(store):
     assert store.planner.zones() == [TOKYO, BERLIN, APIA]
 
 
+def test_a_zone_that_came_while_the_list_was_planned_is_not_guessed(store):
+    mixed(store)
+    store.editions.put("e" * 64, b"letter", issue_id="x", now=NOW)
+    with pytest.raises(StoreError, match="the list changed") as caught:
+        store.planner.write(plan(due={TOKYO: NOW, BERLIN: SOON}), now=NOW)
+    assert "plan again" in caught.value.hint
+    assert store.planner.issues() == []
+    assert rows(store, deliveries) == []
+    store.planner.write(plan(audience=TEA, due={TOKYO: NOW}), now=NOW)  # nobody else's zone matters
+
+
+def test_a_name_that_is_no_zone_is_due_with_those_who_have_none(store):
+    store.enter(entry("a", zone="Mars/Olympus"), entry("b"))
+    store.editions.put("e" * 64, b"letter", issue_id="x", now=NOW)
+    store.planner.write(plan(due_elsewhere=SOON), now=NOW)
+    assert [row.due_at for row in rows(store, deliveries)] == [SOON, SOON]
+
+
 def test_a_plan_that_does_not_add_up_is_not_written(store, monkeypatch):
     mixed(store)
     honest = planner._write_deliveries

@@ -100,6 +100,16 @@ def test_a_database_of_another_version_is_refused(db, version, words):
         check_version(db)
 
 
+def test_a_database_of_the_first_version_becomes_one_of_this(db, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "HEAD", "0001")
+        upgrade(db)
+    with pytest.raises(StoreError, match="older than this program"):
+        check_version(db)
+    upgrade(db)
+    check_version(db)
+
+
 def test_a_newer_database_is_not_upgraded_down(db):
     upgrade(db)
     with db.writing() as connection:

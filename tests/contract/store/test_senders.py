@@ -12,7 +12,7 @@ import pytest
 
 from newsletter.delivery.outcome import Status
 from newsletter.store import workers
-from newsletter.store.workers import is_gone, this_worker
+from newsletter.store.workers import hand_of, is_gone, this_worker
 from tests.contract.store.conftest import NOW
 
 ROOT = Path(__file__).parents[3]
@@ -21,6 +21,7 @@ START = """
 import sys, time
 from datetime import datetime, timedelta
 from newsletter.delivery.outcome import Receipt, Status
+from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.db import connect
 from newsletter.store.ledger import SqlLedger
 from newsletter.store.workers import this_worker
@@ -40,6 +41,8 @@ while found := claim(7):
     accept(found)
     ledger.finish(found, now=now)
     print(*(each.seq for each in found.deliveries))
+left = SqlChronicle(db).tally(1, now=now, not_before=now - timedelta(hours=36)).by_status
+assert Status.PLANNED not in left, "told that nothing was left"
 db.close()
 """
 
@@ -106,11 +109,17 @@ def test_a_claim_survives_the_crash_of_the_server(store, request):
 def test_this_process_is_not_gone():
     assert this_worker() == this_worker()
     assert not is_gone(this_worker())
+    assert not is_gone(hand_of(this_worker()))
 
 
 def test_an_earlier_process_with_our_number_is_gone():
     machine, pid, _ = this_worker().split(":")
     assert is_gone(f"{machine}:{pid}:00000000")
+    assert is_gone(hand_of(f"{machine}:{pid}:00000000"))
+
+
+def test_no_two_claims_are_in_the_same_hand():
+    assert len({hand_of("machine:1:nonce") for _ in range(100)}) == 100
 
 
 def test_of_a_worker_elsewhere_nothing_is_certain():

@@ -57,6 +57,36 @@ def test_the_verdict_on_any_text_is_email_validators(text):
     assert ours(text) == oracle(text)
 
 
+DOMAINS = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["", "xn--", "localhost", "test", "127", "b_c", "org", "xn--0", "。", "[", "\udcff", "\0", "-", "@"]
+        ),
+        st.text(max_size=8),
+        st.text(max_size=8).map(lambda word: f"xn--{word}"),
+    ),
+    max_size=5,
+).map(".".join)
+
+
+@given(DOMAINS)
+@example("example.org.")
+@example("b_c.co")
+@example("localhost")
+@example("127.0.0.1")
+@example("b.test")
+@example("xn--0.co")
+def test_any_domain_is_read_or_refused(domain):
+    assert ours(f"ada@{domain}") == oracle(f"ada@{domain}")
+
+
+@pytest.mark.parametrize("length", [120, 121, 254, 255, 100_000])
+def test_an_address_has_at_most_254_characters(length):
+    text = "a@" + ("b" * 50 + ".") * (length // 51)
+    text += "c" * (length - len(text) - 4) + ".org"
+    assert (ours(text) is None) == (length > 254)
+
+
 def test_the_verdict_on_many_made_up_addresses_is_email_validators():
     chance = random.Random(7)
     letters = string.ascii_letters + string.digits + "-.."

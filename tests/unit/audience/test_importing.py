@@ -118,6 +118,11 @@ def test_a_postal_address_beside_the_email_is_a_field_of_your_own():
         ("name\n", "no column of addresses", "email"),
         ("ana@example.org,Ana\n", "holds a person", "email,name"),
         ("email,City,city\n", "two columns are called 'city'", "rename"),
+        ("email,E-Mail,email\n", "two columns are called 'email'|'email' and 'e_mail' mean the same", "rename"),
+        ("email,status,State\n", "the columns 'status' and 'state' mean the same", "remove"),
+        ("name,email,full name\n", "the columns 'name' and 'full_name' mean the same", "remove"),
+        ("email,mail\n", "the columns 'email' and 'mail' mean the same", "remove"),
+        ("address,email,address\n", "two columns are called 'address'", "rename"),
     ],
 )
 def test_a_header_that_will_not_do(text, message, hint):
@@ -159,6 +164,35 @@ def test_a_field_that_swallowed_a_row_is_rejected():
         assert isinstance(first, Rejected)
         assert (first.row, first.line) == (2, 2)
         assert second.address == "c@example.org"
+
+
+def test_of_several_rows_the_first_holds_and_a_later_one_can_only_say_that_the_person_left():
+    first, again, left, third = read(
+        "email,name,city,status\nana@example.org,Ana,Ulm,pending\nANA@Example.org,Anna,Bonn,active\n"
+        "Ana@example.org,Anna,Bonn,left\nana@example.org,Anna,Bonn,active\n"
+    )
+    assert first == Entry(address="ana@example.org", name="Ana", attributes={"city": "Ulm"}, state=State.PENDING)
+    assert again == Entry(address="ANA@example.org", state=State.PENDING)
+    assert left == Entry(address="Ana@example.org", state=State.UNSUBSCRIBED)
+    assert third == Entry(address="ana@example.org", state=State.PENDING)
+
+
+def test_a_row_that_was_not_taken_is_no_first_one():
+    _, found = read("email,name,status\nana@example.org,Ana,maybe\nana@example.org,Anna,active\n")
+    assert found == Entry(address="ana@example.org", name="Anna")
+
+
+@pytest.mark.parametrize(
+    ("column", "longest"), [("name", 200), ("first_name", 200), ("language", 35), ("tags", 1000), ("city", 1000)]
+)
+def test_what_is_longer_than_anybody_writes_is_left_out_and_noted(column, longest):
+    notes: list[Noted] = []
+    rows = [f"email,{column}\n", f"a@example.org,  {'x' * longest} \n", f"b@example.org,{'x' * (longest + 1)}\n"]
+    kept, left_out = read_list(rows, note=notes.append)
+    assert kept != Entry(address="a@example.org")
+    assert left_out == Entry(address="b@example.org")
+    (note,) = notes
+    assert (note.row, f"longer than {longest:,} characters" in note.reason) == (3, True)
 
 
 def test_old_line_ends_are_named():

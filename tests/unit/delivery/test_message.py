@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,21 @@ def test_a_reference_with_a_letter_changed_is_not_ours(seq: int, place: int, let
 @given(st.text(max_size=60))
 def test_anything_else_is_not_ours_either(text: str) -> None:
     assert read_delivery_ref(text, secret=SECRET) is None
+
+
+@given(NUMBERS, NUMBERS, st.integers(1, 9))
+def test_a_reference_is_of_one_issue(issue_no: int, seq: int, more: int) -> None:
+    _, _, sealed = delivery_ref(issue_no, seq, secret=SECRET).partition("-")
+    assert read_delivery_ref(f"{issue_no + more}-{sealed}", secret=SECRET) is None
+
+
+@pytest.mark.parametrize("front", ["9" * 5000, "9" * 19, "0", "01", "-1", "+1", "１", "", "1 "])  # noqa: RUF001
+def test_a_reference_has_one_spelling(front: str) -> None:
+    _, _, sealed = delivery_ref(1, 7, secret=SECRET).partition("-")
+    assert read_delivery_ref(f"1-{sealed}", secret=SECRET) == 7
+    assert read_delivery_ref(f"{front}-{sealed}", secret=SECRET) is None
+    for other in (sealed.upper(), sealed + "\n", sealed + "=", sealed + "a" * 8):
+        assert read_delivery_ref(f"1-{other}", secret=SECRET) is None
 
 
 def test_neighbours_look_nothing_alike() -> None:

@@ -12,6 +12,7 @@ FORBIDDEN = [
     (Status.ACCEPTED, Status.CLAIMED),
     (Status.UNKNOWN, Status.CLAIMED),  # never again without proof
     (Status.REFUSED, Status.CLAIMED),
+    (Status.DEFERRED, Status.CLAIMED),  # by way of planned, where claims look
     (Status.SUPPRESSED, Status.PLANNED),
     (Status.CANCELLED, Status.PLANNED),
 ]
@@ -31,6 +32,11 @@ def test_every_move_of_the_table_is_allowed_and_no_other() -> None:
             else:
                 with pytest.raises(IllegalMove):
                     move(old, new)
+
+
+@pytest.mark.parametrize("old", [Status.DEFERRED, Status.HELD, Status.UNKNOWN])
+def test_what_has_not_left_has_a_way_back(old: Status) -> None:
+    assert move(old, Status.PLANNED) is Status.PLANNED
 
 
 def test_whatever_was_accepted_can_never_come_back_to_be_claimed() -> None:

@@ -1,0 +1,128 @@
+"""Two at once, one of them stopped at the worst moment: as if one had come after the other."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+
+from newsletter.audience.subscriber import State
+from newsletter.delivery.outcome import Receipt, Status
+from newsletter.store import ledger, subscribers
+from tests.contract.store.conftest import NOW, accepted, entry, evidence
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Runs *first* until it comes to a function, then *second* as far as it gets, then both to their end."""
+
+    def run(module, name, first, second):
+        real, here, go_on = getattr(module, name), threading.Event(), threading.Event()
+
+        def stop(*arguments, **named):
+            if not here.is_set():
+                here.set()
+                go_on.wait(20)
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(module, name, stop)
+        with ThreadPoolExecutor(2) as pool:
+            one = pool.submit(first)
+            assert here.wait(20)
+            two = pool.submit(second)
+            wait([two], timeout=0.5)
+            go_on.set()
+            return one.result(20), two.result(20)
+
+    return run
+
+
+def seqs(claim) -> list[int]:
+    return [each.seq for each in claim.deliveries]
+
+
+def test_nobody_hears_that_nothing_is_left_while_others_claim(store, at_once):
+    store.crowd(10)
+    no = store.plan().no
+    found = at_once(ledger, "_claim", lambda: store.claim(no, limit=4), lambda: store.claim(no, limit=4))
+    assert [seqs(claim) for claim in found] == [[1, 2, 3, 4], [5, 6, 7, 8]]
+
+
+def leave(store) -> None:
+    store.people.move(2, State.UNSUBSCRIBED, evidence=evidence(how="web"))
+
+
+def suppress(store) -> None:
+    store.people.suppress("reader2@example.org", reason="asked", now=NOW)
+
+
+@pytest.mark.parametrize(("step", "go"), [("change_state", leave), ("address_hash", suppress)])
+def test_who_is_leaving_is_waited_for_by_a_claim(store, at_once, step, go):
+    store.crowd(3)
+    no = store.plan().no
+    _, claim = at_once(subscribers, step, lambda: go(store), lambda: store.claim(no))
+    assert seqs(claim) == [1, 3]
+    assert store.tally(no).by_status == {Status.CLAIMED: 2, Status.SUPPRESSED: 1}
+
+
+@pytest.mark.parametrize("go", [leave, suppress])
+def test_who_leaves_while_they_are_claimed_leaves_afterwards(store, at_once, go):
+    store.crowd(3)
+    no = store.plan().no
+    told: list[str] = []
+    real = ledger._claim
+
+    def claim_made(*arguments, **named):
+        told.append("claimed")
+        return real(*arguments, **named)
+
+    ledger_claim = pytest.MonkeyPatch()
+    ledger_claim.setattr(ledger, "_claim", claim_made)
+    try:
+        claim, _ = at_once(ledger, "_claim", lambda: store.claim(no), lambda: (go(store), told.append("left")))
+    finally:
+        ledger_claim.undo()
+    assert seqs(claim) == [1, 2, 3]
+    assert told == ["claimed", "left"]
+
+
+@pytest.mark.parametrize("stopped_at", ["_renew", "_close"])
+def test_proof_that_nothing_left_is_not_lost_while_a_batch_is_closed(store, at_once, stopped_at):
+    store.crowd(3)
+    no = store.plan().no
+    claim = store.claim(no)
+    receipts = [accepted(1), accepted(2), Receipt(seq=3, status=Status.UNKNOWN)]
+    store.ledger.record(claim, receipts, digests={}, now=NOW)
+    proof = [Receipt(seq=3, status=Status.PLANNED, reason="not in the log")]
+    at_once(
+        ledger,
+        stopped_at,
+        lambda: store.ledger.finish(claim, now=NOW),
+        lambda: store.ledger.revise(no, proof, now=NOW),
+    )
+    assert seqs(store.claim(no)) == [3]
+    assert store.tally(no).adds_up
+
+
+def test_proof_that_nothing_left_is_not_lost_while_its_batch_is_split(store, at_once):
+    store.crowd(4)
+    no = store.plan().no
+    claim = store.claim(no)
+    store.ledger.record(claim, [Receipt(seq=1, status=Status.DEFERRED)], digests={}, now=NOW)
+    store.ledger.finish(claim, now=NOW)
+    back = [Receipt(seq=1, status=Status.PLANNED)]
+    found, _ = at_once(
+        ledger, "_claim", lambda: store.claim(no, limit=2), lambda: store.ledger.revise(no, back, now=NOW)
+    )
+    assert seqs(found) == [2]
+    store.accept(found)
+    store.ledger.finish(found, now=NOW)
+    assert [seqs(store.claim(no)) for _ in range(2)] == [[1], [3, 4]]
+    assert store.tally(no).adds_up
+
+
+def test_an_address_that_two_suppress_is_suppressed(store, at_once):
+    at_once(subscribers, "address_hash", lambda: suppress(store), lambda: suppress(store))
+    store.enter(entry("reader2"))
+    assert store.people.find("reader2@example.org") is None
