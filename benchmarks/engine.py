@@ -36,7 +36,7 @@ from newsletter.store.planner import SqlPlanner
 from newsletter.store.schema import upgrade
 from newsletter.store.subscribers import SqlPeople
 from newsletter.usecases.enrol import import_people
-from newsletter.usecases.prepare import plan_for, write_plan
+from newsletter.usecases.prepare import look_ahead, plan_for, write_plan
 
 BATCHES = (1000, 50)
 SMALL, MIDDLE, LARGE = 10_000, 100_000, 1_000_000
@@ -198,14 +198,10 @@ class MailingList:
         edition = replace(self._edition, issue_id=f"2026-11-23-number-{self._issues}")
         planner = SqlPlanner(database)
         plan = plan_for(edition, revision=1, zones=planner.zones(), fallback_zone="Europe/Berlin")
-        return write_plan(
-            edition,
-            plan,
-            planner=planner,
-            people=SqlPeople(database),
-            editions=SqlEditions(database),
-            now=self._now - timedelta(days=2),
-        )
+        before = self._now - timedelta(days=2)
+        people = SqlPeople(database)
+        outlook = look_ahead(edition, plan, planner=planner, people=people, now=before, window=timedelta(hours=36))
+        return write_plan(edition, plan, outlook, planner=planner, editions=SqlEditions(database), now=before)
 
 
 _LIKE_DELIVERIES = """

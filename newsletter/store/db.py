@@ -34,7 +34,7 @@ from newsletter.store.failures import in_our_words
 _BUSY_S = 30  # a writer on SQLite
 _LOCK_S, _LONG_LOCK_S = 10, 600  # a statement on PostgreSQL; of a plan or an upgrade
 _IDLE_S = 60  # in a transaction; whoever was stopped in the middle of one gives back what others wait for
-_CACHE_KIB = 32 * 1024
+_CACHE_KIB = 8 * 1024  # with more, a sender grows with the list and is no quicker
 
 
 class Database:
