@@ -89,7 +89,10 @@ def test_a_clean_copy_starts_by_itself_with_no_home(copy, tmp_path):
     start = {"cwd": tmp_path, "env": {"PATH": os.environ["PATH"], "HOME": str(home)}}
     first, second = run(checkout / "nl", "--version", **start), run(checkout / "nl", "--version", **start)
     assert newsletter.__version__ in first.stdout
-    assert first.stderr == "nl: setting up (once) …\n"
+    assert first.stderr.splitlines() == [
+        "nl: setting up (once) …",
+        f"nl: ready. To type commands as they are printed: alias newsletter='{checkout / 'nl'}'",
+    ]
     assert (second.stdout, second.stderr) == (first.stdout, "")
     assert not (home / ".cache").exists()
 
