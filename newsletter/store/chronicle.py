@@ -148,8 +148,8 @@ def _moves(connection: Connection, row: Row[*tuple[Any, ...]]) -> list[Row[*tupl
 def _planned_story(
     row: Row[*tuple[Any, ...]], earlier: list[Row[*tuple[Any, ...]]], *, now: datetime, not_before: datetime
 ) -> DeliveryStory:
-    # In the order in which they happen: a plan may come after the time that it sets.
-    steps = [Step(at=row.planned_at, what="planned"), Step(at=row.due_at, what="due")]
+    # A plan may come after the time that it sets; all else follows in the order in which it happened.
+    steps = sorted([Step(at=row.planned_at, what="planned"), Step(at=row.due_at, what="due")], key=lambda step: step.at)
     if row.claimed_at is not None:
         steps.append(Step(at=row.claimed_at, what=Status.CLAIMED.value))
     steps += [Step(at=change.old_at, what=_told(change.old, change.old_reason)) for change in earlier]
@@ -159,7 +159,7 @@ def _planned_story(
     else:
         status = _status_of(row.state, row.due_at, not_before=not_before)
         if status is Status.HELD:
-            passed = max(row.due_at + (now - not_before), steps[0].at, steps[-1].at)
+            passed = max(row.due_at + (now - not_before), steps[-1].at)
             steps.append(Step(at=passed, what=_told(status.value, "its time had passed")))
     return DeliveryStory(
         issue_id=row.issue_id,

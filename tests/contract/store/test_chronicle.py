@@ -97,12 +97,12 @@ def test_a_story_of_a_time_that_passed(store):
 
 
 @pytest.mark.parametrize("late", [timedelta(hours=1), WINDOW, 2 * WINDOW])
-def test_a_story_begins_with_the_plan_however_late_it_came(store, late):
+def test_nothing_is_held_before_it_was_planned(store, late):
     store.crowd(1)
     store.plan(due_elsewhere=NOW - late)
     found = story(store, now=NOW + WINDOW)
-    assert [step.what for step in found.steps] == ["planned", "due", "held: its time had passed"]
-    assert [step.at for step in found.steps] == [NOW, NOW - late, max(NOW, NOW - late + WINDOW)]
+    assert [step.what for step in found.steps] == ["due", "planned", "held: its time had passed"]
+    assert [step.at for step in found.steps] == [NOW - late, NOW, max(NOW, NOW - late + WINDOW)]
 
 
 def test_a_story_of_somebody_who_was_not_to_be_mailed(store):
