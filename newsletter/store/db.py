@@ -84,7 +84,7 @@ class Database:
         try:
             with engine.connect() as connection, connection.begin():
                 yield connection
-        except (DBAPIError, sqlite3.Error) as error:
+        except (DBAPIError, sqlite3.Error, UnicodeEncodeError) as error:
             # The original may quote a row, hence an address.
             raise in_our_words(error, place=self.place) from None
         except Exception as error:

@@ -78,7 +78,9 @@ _UNREACHABLE = ("the database server cannot be reached", "is it running, and is 
 def in_our_words(error: Exception, *, place: str) -> StoreError:
     """The StoreError that says what *error* means to a person; raise it `from None`."""
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    if isinstance(original, sqlite3.Error):
+    if isinstance(original, UnicodeEncodeError):  # as from a command line in another encoding
+        message, hint = "a text holds what is no character", "type it anew, in UTF-8"
+    elif isinstance(original, sqlite3.Error):
         message, hint = _of_sqlite(original)
     elif hasattr(original, "sqlstate"):
         broke = isinstance(error, DBAPIError) and error.connection_invalidated and original.sqlstate != "25P03"

@@ -67,7 +67,7 @@ def test_who_is_leaving_is_waited_for_by_a_claim(store, at_once, step, go):
 
 
 @pytest.mark.parametrize("go", [leave, suppress])
-def test_who_leaves_while_they_are_claimed_leaves_afterwards(store, at_once, go):
+def test_who_leaves_while_they_are_claimed_leaves_afterwards(store, at_once, monkeypatch, go):
     store.crowd(3)
     no = store.plan().no
     told: list[str] = []
@@ -77,12 +77,8 @@ def test_who_leaves_while_they_are_claimed_leaves_afterwards(store, at_once, go)
         told.append("claimed")
         return real(*arguments, **named)
 
-    ledger_claim = pytest.MonkeyPatch()
-    ledger_claim.setattr(ledger, "_claim", claim_made)
-    try:
-        claim, _ = at_once(ledger, "_claim", lambda: store.claim(no), lambda: (go(store), told.append("left")))
-    finally:
-        ledger_claim.undo()
+    monkeypatch.setattr(ledger, "_claim", claim_made)
+    claim, _ = at_once(ledger, "_claim", lambda: store.claim(no), lambda: (go(store), told.append("left")))
     assert seqs(claim) == [1, 2, 3]
     assert told == ["claimed", "left"]
 

@@ -287,6 +287,19 @@ def test_both_spellings_of_the_postgresql_url(postgres_url):
         database.close()
 
 
+def test_half_a_character_is_said_to_be_none(store):
+    address = "ana@example.org"
+
+    def bring():
+        store.people.enter([entry("ana")], evidence=evidence(source=f"sheet \udcff of {address}"), now=NOW)
+
+    for action in (bring, lambda: store.planner.planned("\udcff")):
+        with pytest.raises(StoreError, match="no character") as caught:
+            action()
+        assert "ana@" not in "".join(traceback.format_exception(caught.value))
+    assert store.people.find("ana@example.org") is None
+
+
 def test_no_error_holds_an_address(store):
     store.enter(entry("ana"))
 
