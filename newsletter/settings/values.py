@@ -108,6 +108,8 @@ def fields(value: object) -> Mapping[str, str]:
 
 def database(value: object) -> str:
     text = one_text(value)
+    if text.startswith("sqlite:") and "?" in text:
+        raise ValueError('an SQLite address without parameters, e.g. "sqlite:///subscribers/newsletter.db"')
     if not re.match(r"(sqlite:///|postgres(ql)?://|postgresql\+psycopg://)", text):
         raise ValueError('"sqlite:///subscribers/newsletter.db" or "postgresql://…"')
     return text

@@ -48,14 +48,15 @@ class Ledger(Protocol):
     def claim(self, issue_no: int, *, now: datetime, not_before: datetime, limit: int, worker: str) -> Claim | None:
         """The next due deliveries, at most *limit*, durably ours before the provider is called.
 
-        Only what was due after *not_before*; None if nothing is left to claim now.
+        Only what was due after *not_before*; None if nothing is left to claim now. The claim's `worker` is a
+        name of its own, new each time, so that an older claim can never record for a newer one.
         """
 
     def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:
         """A batch whose sender died, taken over by *worker*: those of its deliveries without outcome."""
 
     def record(self, claim: Claim, receipts: Sequence[Receipt], *, digests: Mapping[int, bytes], now: datetime) -> None:
-        """Keep receipts, durably. Raises LeaseLost if the batch is not ours any more."""
+        """Keep receipts, durably; the same again is no error. Raises LeaseLost if the batch is not ours any more."""
 
     def finish(self, claim: Claim, *, now: datetime) -> None:
         """Close the batch; deliveries of it that still have no outcome can be claimed again."""
