@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -244,8 +245,9 @@ def test_a_full_disk_stops_the_send_and_room_lets_it_go_on(workplace: Workplace,
         after = f"rm {mount}/filler"
         (home / "subscribers").rename(keep)
         mount.mkdir()
+    root, python = quote(str(ROOT)), quote(sys.executable)
     script = SMALL_DISK.format(
-        mount=mount, size=size, root=ROOT, before=before, after=after, python=sys.executable, home=home, issue=ISSUE
+        mount=mount, size=size, root=root, before=before, after=after, python=python, home=home, issue=ISSUE
     )
     environment = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "NEWSLETTER_NOW": AFTER_ALL_ZONES, "LANG": "C.UTF-8"}
     ran = subprocess.run(
