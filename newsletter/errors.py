@@ -12,13 +12,17 @@ NewsletterError                 1  something could not be done
 │   └── LinkExpired             1  a link of ours that is too old
 ├── IllegalMove                 1  a state may not follow another (a bug, or two versions of this program)
 ├── Doubt                       4  some deliveries are neither certainly sent nor certainly unsent
-└── ProviderRefused             1  the provider will take nothing from us until somebody mends the set-up
+├── ProviderRefused             1  the provider will take nothing from us until somebody mends the set-up
+└── ProviderBusy                5  the provider takes nothing just now; later it will
+    └── QuotaReached            5  what the provider takes from us in a day or a month is used up
 
 The number is the exit code of the command line. A message says what happened, `at` says where and
 `hint` says what to do next; none of them ever holds a secret or a whole address.
 """
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 
 class NewsletterError(Exception):
@@ -92,3 +96,18 @@ class Doubt(NewsletterError):
 
 class ProviderRefused(NewsletterError):
     """The provider will take nothing from us until somebody mends the set-up."""
+
+
+class ProviderBusy(NewsletterError):
+    """The provider takes nothing just now; `wait` is how long it asks us to, if it said."""
+
+    exit_code = 5
+
+    def __init__(self, message: str, *, hint: str = "", at: str = "", wait: timedelta | None = None) -> None:
+        """As every error here, and *wait*."""
+        super().__init__(message, hint=hint, at=at)
+        self.wait = wait
+
+
+class QuotaReached(ProviderBusy):
+    """What the provider takes from us in a day or a month is used up."""

@@ -27,13 +27,25 @@ class Body:
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """Everything the recipients of a batch have in common. `headers` are those beside To, Subject and Date."""
+    """Everything the recipients of a batch have in common. `headers` are those beside To, Subject and Date.
+
+    Their first is From, and Reply-To follows if there is one; providers that want these as data take
+    `sender` and `reply_to`, and `own_headers` for the rest.
+    """
 
     issue_id: str
+    edition_hash: str
     domain: str  # that Message-IDs are made under
+    sender: tuple[str, str]  # name, address
+    reply_to: str
     subject: Pieces
     headers: tuple[tuple[str, Pieces], ...]
     bodies: tuple[Body, ...]
+
+    @cached_property
+    def own_headers(self) -> tuple[tuple[str, Pieces], ...]:
+        """The headers that no provider writes: List-Id and how to leave."""
+        return tuple((name, pieces) for name, pieces in self.headers if name not in ("From", "Reply-To"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +73,19 @@ class Batch:
         """The Date header of all its messages: the instant of the claim."""
         return format_datetime(self.claimed_at)
 
+    @cached_property
+    def digest(self) -> bytes:
+        """32 bytes that stand for all it hands over: equal for the same rows of the same letter, and only then."""
+        whole = blake2b(digest_size=32, person=b"batch")
+        for part in (self.letter.edition_hash, self.date, *(each for row in self.rows for each in _said(row))):
+            whole.update(f"{len(part)}:{part}".encode())
+        return whole.digest()
+
+    @property
+    def key(self) -> str:
+        """An idempotency key, made of its content: 64 characters."""
+        return self.digest.hex()
+
     def message(self, row: Row) -> bytes:
         """The whole message for *row*, ready for SMTP: CRLF line ends, no line over 998 octets."""
         values = {
@@ -71,6 +96,10 @@ class Batch:
             MESSAGE_ID: f"{row.ref}@{self.letter.domain}",
         }
         return self.letter.bodies[row.variant].mime.fill(values)
+
+
+def _said(row: Row) -> tuple[str, ...]:
+    return row.ref, row.address, row.name, str(row.variant), values_digest(row.values).hex()
 
 
 def delivery_ref(issue_no: int, seq: int, *, secret: bytes) -> str:

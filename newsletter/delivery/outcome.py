@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
 from newsletter.errors import IllegalMove
@@ -40,7 +41,7 @@ MOVES: dict[Status, frozenset[Status]] = {
         }
     ),
     # The way back is by planned, so that the next claim gets it along with all that is due.
-    Status.DEFERRED: frozenset({Status.PLANNED, Status.CANCELLED}),
+    Status.DEFERRED: frozenset({Status.PLANNED, Status.HELD, Status.CANCELLED}),
     Status.UNKNOWN: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED}),
     # Once the window has passed, planned is only another word for held: nothing claims it then.
     Status.HELD: frozenset({Status.PLANNED, Status.CANCELLED}),
@@ -61,11 +62,12 @@ def move(old: Status, new: Status) -> Status:
 class Receipt:
     """What the provider said about one delivery.
 
-    `status` PLANNED means: proof that nothing left (only from a provider's `settle`).
-    `reason` is for people and holds no address.
+    `status` PLANNED means: proof that nothing left. `reason` is for people and holds no address.
+    `wait` goes with DEFERRED: how long until it may be tried again.
     """
 
     seq: int
     status: Status
     provider_id: str = ""
     reason: str = ""
+    wait: timedelta | None = None

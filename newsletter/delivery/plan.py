@@ -43,7 +43,10 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedIssue:
-    """An issue whose plan is written. `secret` makes the references of its deliveries, for ever."""
+    """An issue whose plan is written. `secret` makes the references of its deliveries, for ever.
+
+    `paused` and `cancelled` say why nothing of it is claimed now; empty, and it goes on.
+    """
 
     no: int
     issue_id: str
@@ -52,14 +55,22 @@ class PlannedIssue:
     secret: bytes
     planned_at: datetime
     candidates: int
+    paused: str = ""
+    cancelled: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """One delivery in a sender's hands; `seq` counts from 1 within its issue."""
+    """One delivery in a sender's hands; `seq` counts from 1 within its issue.
+
+    `deferrals` is how often the provider put it off; `barred` says why the person may not be mailed any
+    more, in a batch that is settled and not claimed anew.
+    """
 
     seq: int
     person: Subscriber
+    deferrals: int = 0
+    barred: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +79,8 @@ class Claim:
 
     `claimed_at` is the instant of the *first* claim of this batch, so that a resumed batch repeats the
     same bytes. Whoever left since the plan is not among `deliveries`: they were recorded as suppressed.
+    `revision` and `edition_hash` are those that were current when it was claimed. `sealed` is the digest of
+    what was handed over, kept before the call for providers that recognise a repeated call; else empty.
     """
 
     issue_no: int
@@ -75,4 +88,15 @@ class Claim:
     worker: str
     claimed_at: datetime
     due_at: datetime
+    revision: int
+    edition_hash: str
+    sealed: bytes
     deliveries: tuple[Claimed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Why a provider is handed nothing, and until when."""
+
+    until: datetime
+    why: str

@@ -22,6 +22,47 @@ class Key:
 
 REQUIRED = object()
 
+# What each provider needs to know, in a section of its name. Passwords and keys come from the environment.
+CARRIERS: dict[str, dict[str, Key]] = {
+    "outbox": {"folder": Key(values.one_text, "The folder the outbox writes to.", "outbox")},
+    "smtp": {
+        "host": Key(values.host, "The submission server.", REQUIRED),
+        "port": Key(values.whole(1, 65535), "Its port.", 465),
+        "security": Key(
+            values.one_of("tls", "starttls", "none"), "TLS from the start, STARTTLS, or none (loopback only).", "tls"
+        ),
+        "username": Key(values.text_or_nothing, "Who signs in; the password is NEWSLETTER_SMTP_PASSWORD.", ""),
+        "connections": Key(values.whole(1, 200), "How many connections are open at once, in all lanes.", 4),
+        "messages_per_connection": Key(values.whole(0, 1_000_000), "After how many to connect anew; 0 is never.", 0),
+        "bounces": Key(
+            values.address_or_nothing, "The mailbox for bounces; each envelope gets an address of its own under it.", ""
+        ),
+        "dkim_selector": Key(values.text_or_nothing, "The DKIM key's name in DNS; empty, and the server signs.", ""),
+        "dkim_domain": Key(values.text_or_nothing, "The domain that signs, if not the sender's.", ""),
+    },
+    "resend": {"url": Key(values.api, "Where its API is.", "https://api.resend.com")},
+    "mailgun": {
+        "domain": Key(values.domain, "The sending domain.", REQUIRED),
+        "region": Key(values.one_of("us", "eu"), "Where the domain lives.", "us"),
+        "sandbox": Key(values.yes_or_no, "Have everything accepted and nothing delivered (o:testmode).", False),
+        "url": Key(values.api_or_nothing, "Where its API is, if not where the region says.", ""),
+    },
+    "ses": {
+        "region": Key(values.one_text, "The AWS region, e.g. eu-central-1.", REQUIRED),
+        "configuration_set": Key(values.text_or_nothing, "The configuration set that events go by.", ""),
+        "url": Key(values.api_or_nothing, "Where its API is, if not where the region says.", ""),
+    },
+}
+
+# Environment variables that hold secrets, and the one setting each belongs to.
+SECRETS: dict[str, tuple[str, ...]] = {
+    "outbox": (),
+    "smtp": ("NEWSLETTER_SMTP_PASSWORD", "NEWSLETTER_DKIM_KEY"),
+    "resend": ("NEWSLETTER_RESEND_API_KEY",),
+    "mailgun": ("NEWSLETTER_MAILGUN_API_KEY",),
+    "ses": ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+}
+
 KEYS: dict[str, dict[str, Key]] = {
     "": {
         "database": Key(
@@ -58,7 +99,17 @@ KEYS: dict[str, dict[str, Key]] = {
         "mailto": Key(values.address_or_nothing, "The mailbox that takes 'leave' mails.", "", "leave_mailto"),
     },
     "provider": {
-        "name": Key(values.one_of("outbox"), "Who carries the mail.", "outbox", "provider"),
-        "outbox": Key(values.one_text, "The folder the outbox writes to.", "outbox", "outbox"),
+        "name": Key(values.one_of(*CARRIERS), "Who carries the mail.", "outbox", "provider"),
+        "rate": Key(
+            values.rate, "How many messages a second leave at most, all senders together; 0 is no ceiling.", 0.0
+        ),
+        "lanes": Key(values.whole(1, 64), "How many batches one sender has in hand at once.", 2),
+    },
+    "canary": {
+        "people": Key(values.whole(0, 100_000), "How many get a long letter first; 0 is no canary.", 100, "canary_people"),
+        "minutes": Key(values.whole(0, 1440), "How long the others wait then for bounces.", 10, "canary_minutes"),
+        "limit_percent": Key(
+            values.whole(1, 100), "From how many refused or bounced in a hundred a send halts itself.", 5, "halt_percent"
+        ),
     },
 }

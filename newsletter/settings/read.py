@@ -13,7 +13,7 @@ from typing import Any
 
 from newsletter.errors import SettingsError
 from newsletter.settings import values as allowed
-from newsletter.settings.keys import KEYS, REQUIRED, Key
+from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED, SECRETS, Key
 
 FILE = "newsletter.toml"
 KEY_FILE = "subscribers/secret.key"  # ignored by Git, readable by its owner alone
@@ -44,7 +44,13 @@ class Settings:
     leave_mailto: str
     fields: Mapping[str, str]  # name → what it means
     provider: str
-    outbox: Path
+    carrier: Mapping[str, Any]  # the section of the provider's name
+    secrets: Mapping[str, str] = field(repr=False)  # those of the provider; never from newsletter.toml
+    rate: float
+    lanes: int
+    canary_people: int
+    canary_minutes: int
+    halt_percent: int
     now: datetime | None  # a pretended time, from the environment only
     secret_keys: tuple[bytes, ...] = field(repr=False)  # the current one first; never from newsletter.toml
 
@@ -73,7 +79,7 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
             allowed.database, environment["NEWSLETTER_DATABASE_URL"], "NEWSLETTER_DATABASE_URL", secret=True
         )
     values["database"] = _absolute(values["database"], root)
-    values["outbox"] = root / values["outbox"]
+    values["secrets"] = {name: environment[name] for name in SECRETS[values["provider"]] if environment.get(name)}
     values["now"] = pretended_now(environment, values["provider"])
     values["secret_keys"] = _secret_keys(root, environment)
     if values["leave_mode"] == "mailto" and not values["leave_mailto"]:
@@ -86,10 +92,10 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
 def _checked(data: dict[str, Any]) -> dict[str, Any]:
     """The value of every field of Settings that newsletter.toml decides."""
     for name, content in data.items():
-        if name not in KEYS[""] and (name not in (*KEYS, "fields") or not isinstance(content, dict)):
-            known = [*KEYS[""], *KEYS, "fields"]
+        if name not in KEYS[""] and (name not in (*KEYS, *CARRIERS, "fields") or not isinstance(content, dict)):
+            known = [*KEYS[""], *KEYS, *CARRIERS, "fields"]
             raise SettingsError(f"unknown section or key {name!r}", at=FILE, hint=_nearest(name, known))
-    for section, keys in KEYS.items():
+    for section, keys in (KEYS | CARRIERS).items():
         for name in data.get(section, {}):
             if name not in keys:
                 raise SettingsError(f"unknown key {name!r}", at=f"{FILE} [{section}]", hint=_nearest(name, keys))
@@ -97,6 +103,9 @@ def _checked(data: dict[str, Any]) -> dict[str, Any]:
     for section, keys in KEYS.items():
         table = data.get(section, {}) if section else data
         values |= _section(table, keys, at=f"{FILE} [{section}]" if section else FILE)
+    for section, keys in CARRIERS.items():
+        if section == values["provider"]:
+            values["carrier"] = _section(data.get(section, {}), keys, at=f"{FILE} [{section}]")
     return values
 
 

@@ -113,3 +113,43 @@ def database(value: object) -> str:
     if not re.match(r"(sqlite:///|postgres(ql)?://|postgresql\+psycopg://)", text):
         raise ValueError('"sqlite:///subscribers/newsletter.db" or "postgresql://…"')
     return text
+
+
+def whole(low: int, high: int) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise ValueError(f"a whole number from {low} to {high:,}")
+        return value
+
+    return check
+
+
+def rate(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 100_000:
+        raise ValueError("a number of messages a second")
+    return float(value)
+
+
+def yes_or_no(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - every check says so in the same way
+    return value
+
+
+def host(value: object) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.:-]+", text := one_text(value)):
+        raise ValueError("the name or address of a server")
+    return text
+
+
+_API = re.compile(r"https://[a-z0-9.-]+(:\d+)?(/[\w./-]*)?|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/[\w./-]*)?")
+
+
+def api(value: object) -> str:
+    if not _API.fullmatch(text := one_text(value)):
+        raise ValueError("an https:// address (http:// on loopback only)")
+    return text.rstrip("/")
+
+
+def api_or_nothing(value: object) -> str:
+    return "" if value == "" else api(value)

@@ -84,7 +84,10 @@ def filler(edition: Edition, links_of: LinksOf, *, cut: Cut | None = None) -> Fi
     cut = cut or cut_edition(edition)
     letter = Letter(
         issue_id=edition.issue_id,
+        edition_hash=edition.hash,
         domain=edition.identity.domain,
+        sender=(edition.identity.name, edition.identity.address),
+        reply_to=edition.identity.reply_to,
         subject=cut.subject,
         headers=cut.headers,
         bodies=tuple(Body(html=each.html, text=each.text, mime=each.mime) for each in cut.variants),

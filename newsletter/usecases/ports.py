@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from newsletter.audience.consent import Evidence
@@ -11,7 +11,7 @@ from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Receipt
-from newsletter.delivery.plan import Claim, Forecast, Plan, PlannedIssue
+from newsletter.delivery.plan import Block, Claim, Forecast, Plan, PlannedIssue
 from newsletter.delivery.report import DeliveryStory, Tally
 
 
@@ -27,6 +27,9 @@ class People(Protocol):
 
 class Editions(Protocol):
     """Compiled letters by their hash."""
+
+    def get(self, edition_hash: str) -> bytes:
+        """The bytes that were put. Raises NotFound."""
 
     def put(self, edition_hash: str, body: bytes, *, issue_id: str, now: datetime) -> None:
         """Keep the bytes; the same hash twice is the same bytes and no error."""
@@ -45,21 +48,79 @@ class Planner(Protocol):
 class Ledger(Protocol):
     """Claim, then send, then record: the durable truth about every delivery."""
 
-    def claim(self, issue_no: int, *, now: datetime, not_before: datetime, limit: int, worker: str) -> Claim | None:
+    def claim(
+        self, issue_no: int, *, now: datetime, not_before: datetime, limit: int, worker: str, below: int | None = None
+    ) -> Claim | None:
         """The next due deliveries, at most *limit*, durably ours before the provider is called.
 
-        Only what was due after *not_before*; None if nothing is left to claim now. The claim's `worker` is a
-        name of its own, new each time, so that an older claim can never record for a newer one.
+        Only what was due after *not_before*, and only with a number under *below*; None if nothing is left to
+        claim now, or the issue is paused or cancelled. The claim's `worker` is a name of its own, new each time,
+        so that an older claim can never record for a newer one.
         """
 
     def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:
         """A batch whose sender died, taken over by *worker*: those of its deliveries without outcome."""
 
-    def record(self, claim: Claim, receipts: Sequence[Receipt], *, digests: Mapping[int, bytes], now: datetime) -> None:
-        """Keep receipts, durably; the same again is no error. Raises LeaseLost if the batch is not ours any more."""
+    def seal(self, claim: Claim, *, digest: bytes, now: datetime) -> None:
+        """Keep, durably and before the call, the digest of what is about to be handed over. Raises LeaseLost."""
 
-    def finish(self, claim: Claim, *, now: datetime) -> None:
-        """Close the batch; deliveries of it that still have no outcome can be claimed again."""
+    def record(
+        self,
+        claim: Claim,
+        receipts: Sequence[Receipt],
+        *,
+        digests: Mapping[int, bytes],
+        now: datetime,
+        close: bool = False,
+    ) -> None:
+        """Keep receipts, durably, and the lease alive; the same again is no error. Raises LeaseLost.
+
+        With *close* the batch is given back along with them: deliveries that still have no outcome can be
+        claimed again.
+        """
+
+    def reopen(self, issue_no: int, *, now: datetime) -> int:
+        """Let deferred deliveries whose wait is over be claimed again; how many."""
+
+    def doubtful(self, issue_no: int, *, now: datetime, worker: str, after: int) -> Claim | None:
+        """The next batch with a number over *after* that has deliveries in doubt, with these, leased by *worker*."""
+
+    def revise(self, claim: Claim, receipts: Sequence[Receipt], *, now: datetime) -> None:
+        """Change outcomes of a leased batch, because somebody knows better; what they were is kept.
+
+        PLANNED, with the proof that it needs, makes the delivery claimable again once the batch is closed.
+        """
+
+
+class Controls(Protocol):
+    """What people decide about a planned issue, read at every claim; each decision is kept with who and why."""
+
+    def pause(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """Claim nothing more of it until it is resumed; twice is no error."""
+
+    def resume(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """Go on with it."""
+
+    def cancel(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """Never claim anything of it again."""
+
+    def correct(
+        self, issue_no: int, *, revision: int, edition_hash: str, by: str, why: str, now: datetime
+    ) -> None:
+        """From the next claim on, send that edition (which is kept already)."""
+
+
+class Gate(Protocol):
+    """What all senders of one database share about a provider."""
+
+    def reserve(self, provider: str, *, count: int, rate: float, now: datetime) -> timedelta:
+        """A place in the queue for *count* messages at *rate* a second; how long to wait until it is reached."""
+
+    def blocked(self, provider: str, *, now: datetime) -> Block | None:
+        """Why nothing may be handed over now, and until when."""
+
+    def block(self, provider: str, *, until: datetime, why: str, now: datetime) -> None:
+        """Hand over nothing until then; a later instant wins."""
 
 
 class Chronicle(Protocol):
@@ -73,12 +134,26 @@ class Chronicle(Protocol):
 
 
 class Provider(Protocol):
-    """Who carries the mail."""
+    """Who carries the mail. One lane of a sender has one provider to itself; they share no connections."""
 
-    batch_size: int  # deliveries per claim
+    name: str
+    batch_size: int  # deliveries a claim may have
+    record_every: int  # receipts after which they are recorded; a kill leaves at most so many in doubt
+    keeps_keys: timedelta  # how long it recognises a repeated batch by its key and sends it once; zero if never
 
-    def send(self, batch: Batch) -> Iterator[Receipt]:
-        """Hand over a batch: one receipt per row, each as soon as it is known."""
+    def send(self, batch: Batch) -> Iterator[Receipt | None]:
+        """Hand over a batch: a receipt per row, each as soon as it is known; None is only a sign of life.
 
-    def settle(self, batch: Batch) -> Iterator[Receipt]:
-        """What became of a batch whose sender died: a receipt where it can be known, PLANNED with proof."""
+        After a ProviderRefused or a ProviderBusy nothing beyond the receipts has left. A row without receipt
+        may have left. Asked to stop, it begins nothing new, says PLANNED for what certainly did not leave,
+        and ends within seconds.
+        """
+
+    def settle(self, batch: Batch) -> Iterator[Receipt | None]:
+        """What became of rows that are in doubt, by asking: ACCEPTED, REFUSED, PLANNED with proof, or nothing.
+
+        The rows have names and addresses but no values.
+        """
+
+    def close(self) -> None:
+        """Let go of its connections."""
