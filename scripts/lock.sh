@@ -26,4 +26,4 @@ compile() {
 
 # Tests first: they need the most; the runtime then takes the same versions, so that what was tested is what runs.
 compile requirements-test.lock --extra postgres --group test "$@"
-compile requirements.lock --extra postgres --constraint requirements-test.lock
+compile requirements.lock --extra postgres --extra ses --constraint requirements-test.lock
