@@ -71,3 +71,23 @@ class Receipt:
     provider_id: str = ""
     reason: str = ""
     wait: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What a provider reported later about the delivery that *ref* names."""
+
+    ref: str
+    status: Status  # accepted, refused, delivered, bounced or complained
+    provider_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One thing about a provider that was looked at. `fix` says what to do where it is not ok."""
+
+    what: str
+    ok: bool
+    detail: str
+    fix: str = ""

@@ -10,7 +10,7 @@ from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
 from newsletter.delivery.message import Batch
-from newsletter.delivery.outcome import Receipt
+from newsletter.delivery.outcome import Event, Look, Receipt
 from newsletter.delivery.plan import Block, Claim, Forecast, Plan, PlannedIssue
 from newsletter.delivery.report import DeliveryStory, Tally
 
@@ -154,6 +154,15 @@ class Provider(Protocol):
 
         The rows have names and addresses but no values.
         """
+
+    def read_events(self, data: bytes) -> Iterator[Event]:
+        """The events in a file of them as the provider writes it; those that are not about our deliveries are left out.
+
+        Raises ProviderRefused where it reports none, or the file cannot be read.
+        """
+
+    def examine(self) -> Iterator[Look]:
+        """What a doctor should know: reachable, signed in, domain verified, what is left of the quota."""
 
     def close(self) -> None:
         """Let go of its connections."""
