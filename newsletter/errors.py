@@ -12,6 +12,7 @@ NewsletterError                 1  something could not be done
 │   └── LinkExpired             1  a link of ours that is too old
 ├── IllegalMove                 1  a state may not follow another (a bug, or two versions of this program)
 ├── Doubt                       4  some deliveries are neither certainly sent nor certainly unsent
+├── LetterHalted                3  a letter that stopped by itself, or that somebody stopped
 ├── ProviderRefused             1  the provider will take nothing from us until somebody mends the set-up
 └── ProviderBusy                5  the provider takes nothing just now; later it will
     └── QuotaReached            5  what the provider takes from us in a day or a month is used up
@@ -92,6 +93,12 @@ class Doubt(NewsletterError):
     """Some deliveries are neither certainly sent nor certainly unsent; nobody is mailed again by itself."""
 
     exit_code = 4
+
+
+class LetterHalted(NewsletterError):
+    """A letter that stopped by itself, or that somebody stopped; nothing more of it leaves until it is resumed."""
+
+    exit_code = 3
 
 
 class ProviderRefused(NewsletterError):

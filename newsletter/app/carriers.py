@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from newsletter.errors import SettingsError
@@ -11,26 +13,109 @@ from newsletter.settings.read import Settings
 if TYPE_CHECKING:
     from newsletter.usecases.ports import Provider
 
-Stop = Callable[[], bool]  # whether the operator asked to stop
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What a provider is made for: one lane of *lanes*, which ends when *stop* says so."""
+
+    settings: Settings
+    lanes: int
+    stop: Callable[[], bool]
+    clock: Callable[[], datetime]
+
+    def secret(self, name: str, *, optional: bool = False) -> str:
+        """A secret from the environment. Raises SettingsError if it is not set."""
+        if name not in self.settings.secrets and not optional:
+            hint = f"{self.settings.provider} needs it; it is read from the environment only"
+            raise SettingsError("is not set", at=name, hint=hint)
+        return self.settings.secrets.get(name, "")
 
 
-def carrier(settings: Settings, *, lane_share: int, stop: Stop) -> Provider:
-    """A provider for one lane of a sender; *lane_share* lanes share what it may have of connections."""
-    return _CARRIERS[settings.provider](settings, lane_share, stop)
+def carrier(
+    settings: Settings, *, lanes: int, stop: Callable[[], bool], clock: Callable[[], datetime]
+) -> Provider:
+    """A provider for one of *lanes* lanes."""
+    return _CARRIERS[settings.provider](_Order(settings=settings, lanes=lanes, stop=stop, clock=clock))
 
 
-def _outbox(settings: Settings, _lane_share: int, _stop: Stop) -> Provider:
+def lanes_of(settings: Settings) -> int:
+    """How many lanes a send has; files are written one after another."""
+    return 1 if settings.provider == "outbox" else settings.lanes
+
+
+def _outbox(order: _Order) -> Provider:
     from newsletter.providers.outbox import Outbox
 
-    return Outbox(settings.root / settings.carrier["folder"])
+    return Outbox(order.settings.root / order.settings.carrier["folder"], order.stop)
 
 
-def _secret(settings: Settings, name: str) -> str:
-    if name not in settings.secrets:
-        raise SettingsError("is not set", at=name, hint=f"{settings.provider} needs it; it is read from the environment only")
-    return settings.secrets[name]
+def _smtp(order: _Order) -> Provider:
+    from newsletter.providers.dkim import Dkim
+    from newsletter.providers.smtp import Smtp
+
+    here = order.settings.carrier
+    dkim = None
+    if here["dkim_selector"]:
+        domain = here["dkim_domain"] or order.settings.sender_address.rpartition("@")[2]
+        key = order.secret("NEWSLETTER_DKIM_KEY")
+        dkim = Dkim(domain=domain, selector=here["dkim_selector"], private_key_pem=key)
+    return Smtp(
+        host=here["host"],
+        port=here["port"],
+        security=here["security"],
+        username=here["username"],
+        password=order.secret("NEWSLETTER_SMTP_PASSWORD") if here["username"] else "",
+        connections=max(1, here["connections"] // order.lanes),
+        messages_per_connection=here["messages_per_connection"],
+        bounces=here["bounces"],
+        dkim=dkim,
+        stop=order.stop,
+    )
 
 
-_CARRIERS: Mapping[str, Callable[[Settings, int, Stop], Provider]] = {
+def _resend(order: _Order) -> Provider:
+    from newsletter.providers.resend import Resend
+
+    return Resend(
+        url=order.settings.carrier["url"], api_key=order.secret("NEWSLETTER_RESEND_API_KEY"), stop=order.stop
+    )
+
+
+def _mailgun(order: _Order) -> Provider:
+    from newsletter.providers.mailgun import Mailgun
+
+    here = order.settings.carrier
+    return Mailgun(
+        url=here["url"] or _MAILGUN[here["region"]],
+        domain=here["domain"],
+        sandbox=here["sandbox"],
+        api_key=order.secret("NEWSLETTER_MAILGUN_API_KEY"),
+        stop=order.stop,
+        clock=order.clock,
+    )
+
+
+def _ses(order: _Order) -> Provider:
+    from newsletter.providers.ses import Ses
+
+    here = order.settings.carrier
+    return Ses(
+        region=here["region"],
+        url=here["url"],
+        configuration_set=here["configuration_set"],
+        access_key=order.secret("AWS_ACCESS_KEY_ID"),
+        secret_key=order.secret("AWS_SECRET_ACCESS_KEY"),
+        session_token=order.secret("AWS_SESSION_TOKEN", optional=True),
+        stop=order.stop,
+    )
+
+
+_MAILGUN = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
+
+_CARRIERS: Mapping[str, Callable[[_Order], Provider]] = {
     "outbox": _outbox,
+    "smtp": _smtp,
+    "resend": _resend,
+    "mailgun": _mailgun,
+    "ses": _ses,
 }

@@ -110,6 +110,17 @@ class Controls(Protocol):
         """From the next claim on, send that edition (which is kept already)."""
 
 
+    def decide(self, issue_no: int, *, what: str, by: str, why: str, now: datetime) -> None:
+        """Keep any other decision."""
+
+
+class Events(Protocol):
+    """Where later news of a delivery goes."""
+
+    def settle_event(self, issue_no: int, seq: int, event: Event, *, now: datetime) -> bool:
+        """Move a delivery as *event* says; False, and nothing changed, where it may not go there."""
+
+
 class Gate(Protocol):
     """What all senders of one database share about a provider."""
 

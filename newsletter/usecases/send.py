@@ -7,68 +7,165 @@ that is killed leaves at most the batches it had in its hands, and the next one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from newsletter.delivery.message import values_digest
+from newsletter.delivery.message import Batch, values_digest
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Claim, PlannedIssue
-from newsletter.errors import ProviderRefused
+from newsletter.delivery.retry import Breaker, next_try
+from newsletter.errors import LetterHalted, ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.usecases.fill import Filler
-from newsletter.usecases.ports import Ledger, Provider
+from newsletter.usecases.ports import Controls, Gate, Ledger, Provider
+from newsletter.usecases.settle import Settler
 
-RECORD_EVERY = 50  # receipts; a kill leaves at most so many in doubt
 RENEW_EVERY = timedelta(seconds=20)  # a batch is asked for again so often; who was stopped meanwhile notices
+REOPEN_EVERY = timedelta(seconds=30)  # how often deliveries are looked for whose wait is over
+QUOTA_WAIT = timedelta(hours=1)  # where the provider does not say when it will take more
+JUDGED_FROM = 50  # outcomes; fewer say nothing about a letter
 
 Clock = Callable[[], datetime]
 Watch = Callable[[int], None]  # told how many deliveries were just recorded
 
 
+@dataclass(slots=True)
+class Run:
+    """What the lanes of one send have in common while it lasts."""
+
+    breaker: Breaker = field(default_factory=Breaker)
+    outcomes: int = 0
+    refused: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """One sender at work on one planned issue. `window` is how long after its time a letter may leave."""
+    """One lane of a sender at work on one planned issue.
+
+    `window` is how long after its time a letter may leave, `rate` how many a second may (0: any), and
+    `halt_percent` the share of refusals at which it pauses the issue by itself. `wait` waits so many seconds
+    and says whether the operator asked to stop. `roll` gives random numbers from 0 to 1.
+    """
 
     issue: PlannedIssue
-    filler: Filler
+    fillers: Callable[[str], Filler]
     ledger: Ledger
+    gate: Gate
+    controls: Controls
     provider: Provider
     worker: str
     window: timedelta
+    rate: float
+    halt_percent: int
     clock: Clock
+    wait: Callable[[float], bool]
+    roll: Callable[[], float]
+    run: Run
 
-    def run(self, watch: Watch) -> int:
-        """How many deliveries got a receipt: first of batches whose sender died, then of all that is due."""
-        done = 0
-        while claim := self.ledger.abandoned(self.issue.no, now=self.clock(), worker=self.worker):
-            # Asked by name and recorded without digests: what was filled then may differ from what is known now.
-            book = _Book(self, claim, {}, watch)
-            book.keep_all(self.provider.settle(self.filler.names(self.issue, claim)))
-            done += book.close()
-        while claim := self._claim():
-            done += self._hand_over(claim, watch)
+    def send(self, watch: Watch, *, below: int | None = None) -> int:
+        """How many deliveries got an outcome: first of batches whose sender died, then of all that is due.
+
+        Only of deliveries with a number under *below*. Raises ProviderBusy, ProviderRefused or LetterHalted
+        when it has to end before that.
+        """
+        done = self._settle_abandoned(watch)
+        reopened_at = None
+        while not self.wait(0):
+            now = self.clock()
+            if reopened_at is None or now - reopened_at > REOPEN_EVERY:
+                self.ledger.reopen(self.issue.no, now=now)
+                reopened_at = now
+            claim = self._claim(below)
+            if claim is None:
+                break
+            done += self._patiently(claim, watch)
         return done
 
-    def _claim(self) -> Claim | None:
+    def _settle_abandoned(self, watch: Watch) -> int:
+        settler = Settler(
+            issue=self.issue, fillers=self.fillers, provider=self.provider, window=self.window, clock=self.clock
+        )
+        done = 0
+        while claim := self.ledger.abandoned(self.issue.no, now=self.clock(), worker=self.worker):
+            # Recorded without digests: what was filled then may differ from what is known now.
+            book = _Book(self, claim, {}, watch)
+            book.keep_all(settler.receipts(claim))
+            book.doubt("its sender died in the middle")
+            done += book.close()
+        return done
+
+    def _claim(self, below: int | None) -> Claim | None:
+        """The next batch, once the provider may be handed one. Raises QuotaReached."""
+        limit = self.provider.batch_size
+        block = self.gate.blocked(self.provider.name, now=self.clock())
+        if block:
+            raise QuotaReached(f"{self.provider.name} is left alone until {block.until:%Y-%m-%d %H:%M} UTC: {block.why}")
+        if self.rate:
+            limit = min(limit, max(1, int(self.rate)))
+            turn = self.gate.reserve(self.provider.name, count=limit, rate=self.rate, now=self.clock())
+            if self.wait(turn.total_seconds()):
+                return None
         now = self.clock()
         return self.ledger.claim(
-            self.issue.no, now=now, not_before=now - self.window, limit=self.provider.batch_size, worker=self.worker
+            self.issue.no, now=now, not_before=now - self.window, limit=limit, worker=self.worker, below=below
         )
 
-    def _hand_over(self, claim: Claim, watch: Watch) -> int:
-        batch, held = self.filler.batch(self.issue, claim)
-        book = _Book(self, claim, {row.seq: values_digest(row.values) for row in batch.rows}, watch)
+    def _patiently(self, claim: Claim, watch: Watch) -> int:
+        """Hand over *claim*, and where the provider is busy, wait; raises ProviderBusy if that would be too long."""
         try:
-            book.keep_all(held)
-            book.keep_all(self.provider.send(batch))
-        except ProviderRefused:
+            return self._hand_over(claim, watch)
+        except QuotaReached as err:
+            self._leave_alone(err, err.wait or QUOTA_WAIT)
+            raise
+        except ProviderBusy as err:
+            wait = self.run.breaker.failed(asked=err.wait, roll=self.roll())
+            if wait is None:
+                if err.wait:
+                    self._leave_alone(err, err.wait)
+                raise
+            self.wait(wait.total_seconds())
+            return 0
+
+    def _leave_alone(self, err: ProviderBusy, wait: timedelta) -> None:
+        now = self.clock()
+        self.gate.block(self.provider.name, until=now + wait, why=err.message, now=now)
+
+    def _hand_over(self, claim: Claim, watch: Watch) -> int:
+        batch, held = self.fillers(claim.edition_hash).batch(self.issue, claim)
+        book = _Book(self, claim, {row.seq: values_digest(row.values) for row in batch.rows}, watch)
+        book.keep_all(held)
+        try:
+            if batch.rows:
+                self._call(batch, claim, book)
+        except (ProviderRefused, ProviderBusy):
             # By the port's word nothing beyond the receipts has left, so the rest may be claimed again.
             book.close()
             raise
-        silent = {row.seq for row in batch.rows} - book.seen
-        book.keep_all(
-            Receipt(seq=seq, status=Status.UNKNOWN, reason="the provider did not say") for seq in sorted(silent)
-        )
-        return book.close()
+        answered = any(status is not Status.UNKNOWN for status in book.seen.values())
+        book.doubt("the provider did not say")
+        done = book.close()
+        self._judge(book, answered=answered)
+        return done
+
+    def _call(self, batch: Batch, claim: Claim, book: _Book) -> None:
+        if self.provider.keeps_keys:
+            self.ledger.seal(claim, digest=batch.digest, now=self.clock())
+        book.keep_all(self.provider.send(batch))
+
+    def _judge(self, book: _Book, *, answered: bool) -> None:
+        """Whether to go on after a call. Raises ProviderBusy on doubt after doubt, LetterHalted on refusals."""
+        if answered:
+            self.run.breaker.worked()
+        elif self.run.breaker.doubted():
+            raise ProviderBusy(
+                f"{self.run.breaker.doubts} calls in a row to {self.provider.name} ended in doubt",
+                hint="look at the network and the provider's status page; then: newsletter reconcile",
+            )
+        self.run.outcomes += len(book.seen)
+        self.run.refused += sum(status is Status.REFUSED for status in book.seen.values())
+        if self.run.outcomes >= JUDGED_FROM and self.run.refused * 100 > self.run.outcomes * self.halt_percent:
+            why = f"halted: {self.run.refused:,} of {self.run.outcomes:,} were refused"
+            self.controls.pause(self.issue.no, by="the sender", why=why, now=self.clock())
+            raise LetterHalted(why, at=self.issue.issue_id, hint="see why: newsletter status; go on: newsletter resume")
 
 
 class _Book:
@@ -76,34 +173,54 @@ class _Book:
 
     def __init__(self, sender: Sender, claim: Claim, digests: Mapping[int, bytes], watch: Watch) -> None:
         self._sender, self._claim, self._digests, self._watch = sender, claim, digests, watch
+        self._deferrals = {each.seq: each.deferrals for each in claim.deliveries}
         self._pending: list[Receipt] = []
         self._done = 0
         self._renewed_at = sender.clock()
-        self.seen: set[int] = set()
+        self.seen: dict[int, Status] = {}
 
-    def keep_all(self, receipts: Iterable[Receipt]) -> None:
+    def keep_all(self, receipts: Iterable[Receipt | None]) -> None:
         """Keep *receipts* as they come; what is known is kept even if no more come."""
         try:
             for receipt in receipts:
-                self._pending.append(receipt)
-                self.seen.add(receipt.seq)
+                if receipt is not None:
+                    self._pending.append(self._timed(receipt))
+                    self.seen[receipt.seq] = receipt.status
                 stale = self._sender.clock() - self._renewed_at > RENEW_EVERY
-                if len(self._pending) >= RECORD_EVERY or stale:
+                if len(self._pending) >= self._sender.provider.record_every or stale:
                     self._write()
-        finally:
+        except BaseException:
             if self._pending:
                 self._write()
+            raise
+
+    def doubt(self, why: str) -> None:
+        """Say of every delivery without receipt that nobody knows."""
+        silent = sorted(self._deferrals.keys() - self.seen.keys())
+        self.keep_all(Receipt(seq=seq, status=Status.UNKNOWN, reason=why) for seq in silent)
 
     def close(self) -> int:
-        """Give the batch back; how many of its deliveries are settled now."""
-        self._sender.ledger.finish(self._claim, now=self._sender.clock())
+        """Give the batch back with what is pending; how many of its deliveries are settled now."""
+        self._write(close=True)
         return self._done
 
-    def _write(self) -> None:
+    def _timed(self, receipt: Receipt) -> Receipt:
+        """*receipt*, and where it puts off a delivery, until when."""
+        if receipt.status is not Status.DEFERRED:
+            return receipt
+        wait = next_try(self._deferrals[receipt.seq] + 1, asked=receipt.wait, roll=self._sender.roll())
+        if wait is None:
+            return replace(receipt, status=Status.HELD, reason=f"put off too often: {receipt.reason}", wait=None)
+        return replace(receipt, wait=wait)
+
+    def _write(self, *, close: bool = False) -> None:
         """Record what is pending, and with it a sign of life. Raises LeaseLost if the batch is not ours any more."""
         written, self._pending = self._pending, []
         self._renewed_at = self._sender.clock()
-        self._sender.ledger.record(self._claim, written, digests=self._digests, now=self._renewed_at)
+        self._sender.ledger.record(
+            self._claim, written, digests=self._digests, now=self._renewed_at, close=close
+        )
         settled = sum(receipt.status is not Status.PLANNED for receipt in written)
         self._done += settled
-        self._watch(settled)
+        if settled:
+            self._watch(settled)
