@@ -31,9 +31,7 @@ class _Order:
         return self.settings.secrets.get(name, "")
 
 
-def carrier(
-    settings: Settings, *, lanes: int, stop: Callable[[], bool], clock: Callable[[], datetime]
-) -> Provider:
+def carrier(settings: Settings, *, lanes: int, stop: Callable[[], bool], clock: Callable[[], datetime]) -> Provider:
     """A provider for one of *lanes* lanes."""
     return _CARRIERS[settings.provider](_Order(settings=settings, lanes=lanes, stop=stop, clock=clock))
 
@@ -76,9 +74,7 @@ def _smtp(order: _Order) -> Provider:
 def _resend(order: _Order) -> Provider:
     from newsletter.providers.resend import Resend
 
-    return Resend(
-        url=order.settings.carrier["url"], api_key=order.secret("NEWSLETTER_RESEND_API_KEY"), stop=order.stop
-    )
+    return Resend(url=order.settings.carrier["url"], api_key=order.secret("NEWSLETTER_RESEND_API_KEY"), stop=order.stop)
 
 
 def _mailgun(order: _Order) -> Provider:

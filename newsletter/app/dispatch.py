@@ -154,9 +154,7 @@ class Dispatch:
     def _carrier(self, lanes: int, stop: Callable[[], bool]) -> Provider:
         return carrier(self._settings, lanes=lanes, stop=stop, clock=self._newsletter.clock)
 
-    def _sender(
-        self, issue: PlannedIssue, provider: Provider, *, run: Run, waits: Callable[[float], bool]
-    ) -> Sender:
+    def _sender(self, issue: PlannedIssue, provider: Provider, *, run: Run, waits: Callable[[float], bool]) -> Sender:
         return Sender(
             issue=issue,
             fillers=self._fillers,

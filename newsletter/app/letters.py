@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from newsletter.content.draft import draft
 from newsletter.content.issue import Problem, Span
 from newsletter.content.parse import Defaults
 from newsletter.delivery.message import Batch, Row
+from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
 from newsletter.rendering.edition import Edition, Identity
 from newsletter.settings.read import FILE
@@ -110,6 +113,28 @@ class Letters:
         body = fill.letter.bodies[row.variant]
         message = Batch(letter=fill.letter, claimed_at=now, rows=(row,)).message(row)
         return body.html.fill(row.values), body.text.fill(row.values), message
+
+    def proof(self, name: str, address: str) -> tuple[Receipt, str]:
+        """What the provider said about a letter as its file is now, sent to one address, and the subject it bears.
+
+        Filled as the subscriber with that address gets it; as for a reader nobody knows, if there is none.
+        """
+        from newsletter.app.carriers import carrier
+        from newsletter.store.subscribers import SqlPeople
+        from newsletter.usecases.proof import send_proof
+
+        here = self._newsletter
+        edition, cut = finished(self.read(name).build())
+        person = SqlPeople(here.database).find(address) if here.has_database() else None
+        fill = filler(edition, here.links_for(edition.identity) if person else self._example_links, cut=cut)
+        with closing(carrier(here.settings, lanes=1, stop=lambda: False, clock=here.clock)) as provider:
+            return send_proof(
+                fill,
+                person or Subscriber(id=0, address=address),
+                provider=provider,
+                ref=f"proof-{secrets.token_hex(12)}",
+                now=here.clock(),
+            )
 
     def _example_links(self, _person: Subscriber, _at: datetime) -> dict[str, str]:
         site = self._newsletter.settings.site_url

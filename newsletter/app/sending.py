@@ -1,28 +1,28 @@
-"""Sending, wired: outlook, plan, send, status, explain."""
+"""Sending, wired: outlook, plan, correct, status, explain."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.subscriber import Subscriber
-from newsletter.delivery.plan import Plan, PlannedIssue
+from newsletter.delivery.message import values_digest
+from newsletter.delivery.plan import Claimed, Plan, PlannedIssue
 from newsletter.delivery.report import DeliveryStory, Tally
-from newsletter.providers.outbox import Outbox
+from newsletter.errors import NotFound
 from newsletter.rendering.edition import Edition, read_edition
+from newsletter.sources import git
 from newsletter.store.chronicle import SqlChronicle
+from newsletter.store.controls import SqlControls
 from newsletter.store.editions import SqlEditions
-from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.subscribers import SqlPeople
-from newsletter.store.workers import this_worker
 from newsletter.usecases.approve import paths, read_approval
 from newsletter.usecases.fill import filler
-from newsletter.usecases.prepare import Outlook, look_ahead, plan_for, write_plan
+from newsletter.usecases.prepare import Outlook, look_ahead, plan_for, refuse_other_plan, write_plan
 from newsletter.usecases.report import Standing, stories_of, tally_of
-from newsletter.usecases.send import Sender
 
 if TYPE_CHECKING:
     from newsletter.app.letters import Letters
@@ -80,20 +80,39 @@ class Sending:
         """The plan of a letter, if it was written."""
         return SqlPlanner(self._newsletter.database).planned(self._newsletter.issue_id(name))
 
-    def send(self, issue: PlannedIssue, watch: Callable[[int], None]) -> int:
-        """How many deliveries of a planned issue got a receipt. Reads only the database."""
-        database = self._newsletter.database
-        edition = read_edition(SqlEditions(database).get(issue.edition_hash))
-        sender = Sender(
-            issue=issue,
-            filler=filler(edition, self._newsletter.links_for(edition.identity)),
-            ledger=SqlLedger(database),
-            provider=Outbox(self._newsletter.settings.outbox),
-            worker=this_worker(),
-            window=self._newsletter.window,
-            clock=self._newsletter.clock,
+    def correct(self, name: str, *, why: str) -> PlannedIssue:
+        """The plan of a letter, from now on with its newest approved revision for all who are still to get it."""
+        here = self._newsletter
+        planner, editions = SqlPlanner(here.database), SqlEditions(here.database)
+        issue = planner.planned(here.issue_id(name))
+        if issue is None:
+            raise NotFound("it is not planned", at=name, hint="newsletter plan takes the newest revision anyway")
+        approval, edition = self._letters.approved(name)
+        outlook = self._outlook(*self._plan(name))
+        refuse_other_plan(read_edition(editions.get(issue.edition_hash)), edition, outlook)
+        now = here.clock()
+        editions.put(edition.hash, edition.to_bytes(), issue_id=issue.issue_id, now=now)
+        SqlControls(here.database).correct(
+            issue.no,
+            revision=approval.revision,
+            edition_hash=edition.hash,
+            by=git.author(here.settings.root),
+            why=why,
+            now=now,
         )
-        return sender.run(watch)
+        return replace(issue, revision=approval.revision, edition_hash=edition.hash)
+
+    def message(self, person: Subscriber, story: DeliveryStory) -> tuple[bytes, bool]:
+        """The message of a delivery, filled again, and whether that is byte for byte what was sent."""
+        here = self._newsletter
+        issue = self.planned(story.issue_id)
+        if issue is None or story.seq is None or story.claimed_at is None:
+            raise NotFound("nothing was made for them yet", at=story.issue_id)
+        edition = read_edition(SqlEditions(here.database).get(story.edition_hash))
+        fill = filler(edition, here.links_for(edition.identity))
+        claimed = Claimed(seq=story.seq, person=person)
+        batch = fill.one(issue, claimed, claimed_at=story.claimed_at)
+        return batch.message(batch.rows[0]), values_digest(batch.rows[0].values) == story.values_digest
 
     def status(self, name: str | None = None) -> list[Standing]:
         """Where one issue stands, or all of them, newest first."""

@@ -10,8 +10,10 @@ import click
 
 from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
+from newsletter.audience.addresses import read_address
 from newsletter.cli.output import issue_argument, json_option, print_json, print_problems, say, with_newsletter
-from newsletter.errors import IssueHasProblems
+from newsletter.delivery.outcome import Status
+from newsletter.errors import IssueHasProblems, ProviderRefused
 
 if TYPE_CHECKING:
     from newsletter.audience.subscriber import Subscriber
@@ -99,6 +101,24 @@ def _person(newsletter: Newsletter, address: str) -> Subscriber:
     from newsletter.app.people import People  # rendering for nobody in particular needs no database
 
     return People(newsletter).find(address)
+
+
+@click.command()
+@issue_argument
+@click.option("--to", "address", metavar="ADDRESS", required=True, help="Who gets it, e.g. me@example.org.")
+@with_newsletter
+def proof(newsletter: Newsletter, issue: str, address: str) -> None:
+    """Send a letter, as its file is now, to one address as a proof.
+
+    It goes through the provider that will carry the letter, is marked in its subject, and counts for nothing:
+    the ledger never hears of it. A subscriber's address gets it as that subscriber will.
+    """
+    receipt, subject = Letters(newsletter).proof(issue, read_address(address))
+    if receipt.status is not Status.ACCEPTED:
+        raise ProviderRefused(f"the proof was not taken: {receipt.reason}", hint="see also: newsletter doctor")
+    say(f'Handed to the {newsletter.settings.provider}: "{subject}"')
+    if receipt.provider_id:
+        say(f"  message {receipt.provider_id}")
 
 
 @click.command()

@@ -23,13 +23,20 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "new": ("newsletter.cli.issue:new", "Begin a new letter called TITLE."),
         "check": ("newsletter.cli.issue:check", "Find what is wrong with letters before anyone else does."),
         "render": ("newsletter.cli.issue:render", "Print a letter, as its file is now, the way a reader would get it."),
+        "proof": ("newsletter.cli.issue:proof", "Send a letter, as its file is now, to one address as a proof."),
         "approve": ("newsletter.cli.issue:approve", "Freeze a letter as it is now: exactly this will be sent."),
     },
     "Sending": {
         "plan": ("newsletter.cli.send:plan", "Freeze who gets an approved letter, and when."),
         "send": ("newsletter.cli.send:send", "Send what is due of an approved letter."),
-        "status": ("newsletter.cli.send:status", "Show where letters stand, in numbers."),
-        "explain": ("newsletter.cli.send:explain", "Tell what every letter did for one subscriber."),
+        "status": ("newsletter.cli.stand:status", "Show where letters stand, in numbers."),
+        "explain": ("newsletter.cli.stand:explain", "Tell what every letter did for one subscriber."),
+        "pause": ("newsletter.cli.halt:pause", "Stop a letter, also one that is being sent right now."),
+        "resume": ("newsletter.cli.halt:resume", "Let a paused letter go on."),
+        "cancel": ("newsletter.cli.halt:cancel", "Call a letter off for everybody who has not got it."),
+        "correct": ("newsletter.cli.halt:correct", "Go on with the newest approved revision of a letter."),
+        "reconcile": ("newsletter.cli.doubt:reconcile", "Find out what became of deliveries that are in doubt."),
+        "resolve": ("newsletter.cli.doubt:resolve", "Settle deliveries in doubt by your own word."),
     },
     "People": {
         "subscribers": ("newsletter.cli.subscribers:subscribers", "The list: import, export, add, show, stats."),
@@ -99,14 +106,21 @@ def show_bug(err: Exception, *, verbose: bool) -> None:
     place = f"{Path(frame.filename).name}:{frame.lineno}"
     click.echo(f"{click.style('bug:', fg='red', bold=True)} {type(err).__name__} in {place}", err=True)
     if verbose:
-        click.echo("".join(traceback.format_exception(err)), err=True)
+        click.echo(_without_addresses("".join(traceback.format_exception(err))), err=True)
     else:
         click.echo("     this is our mistake, not yours; `newsletter -v …` shows all of it, for a report", err=True)
 
 
+def _without_addresses(text: str) -> str:
+    """*text* with nothing left of an address but its domain."""
+    import re
+
+    return re.sub(r"[^\s<>\"'(),;:]+@", "…@", text)
+
+
 EXIT_CODES = (
     "Exit codes: 0 done, 1 failed, 2 wrong words or settings, 3 the letter has problems or is not approved, "
-    "4 some deliveries are in doubt, 70 a bug."
+    "4 some deliveries are in doubt, 5 the provider takes nothing just now, 70 a bug."
 )
 
 

@@ -106,10 +106,15 @@ KEYS: dict[str, dict[str, Key]] = {
         "lanes": Key(values.whole(1, 64), "How many batches one sender has in hand at once.", 2),
     },
     "canary": {
-        "people": Key(values.whole(0, 100_000), "How many get a long letter first; 0 is no canary.", 100, "canary_people"),
+        "people": Key(
+            values.whole(0, 100_000), "How many get a long letter first; 0 is no canary.", 100, "canary_people"
+        ),
         "minutes": Key(values.whole(0, 1440), "How long the others wait then for bounces.", 10, "canary_minutes"),
         "limit_percent": Key(
-            values.whole(1, 100), "From how many refused or bounced in a hundred a send halts itself.", 5, "halt_percent"
+            values.whole(1, 100),
+            "From how many refused or bounced in a hundred a send halts itself.",
+            5,
+            "halt_percent",
         ),
     },
 }

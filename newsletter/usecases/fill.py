@@ -62,6 +62,13 @@ class Filler:
                 held.append(Receipt(seq=claimed.seq, status=Status.HELD, reason=reason))
         return Batch(letter=self.letter, claimed_at=claim.claimed_at, rows=tuple(rows)), held
 
+    def one(self, issue: PlannedIssue, claimed: Claimed, *, claimed_at: datetime) -> Batch:
+        """One delivery, filled as in a batch claimed at that instant."""
+        row = _row(
+            issue, claimed, self.variant(claimed.person, now=claimed_at), self.values(claimed.person, at=claimed_at)
+        )
+        return Batch(letter=self.letter, claimed_at=claimed_at, rows=(row,))
+
     def names(self, issue: PlannedIssue, claim: Claim) -> Batch:
         """The deliveries of *claim* by their names only, for asking what became of them."""
         rows = tuple(_row(issue, claimed, 0, {}) for claimed in claim.deliveries)

@@ -104,11 +104,8 @@ class Controls(Protocol):
     def cancel(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
         """Never claim anything of it again."""
 
-    def correct(
-        self, issue_no: int, *, revision: int, edition_hash: str, by: str, why: str, now: datetime
-    ) -> None:
+    def correct(self, issue_no: int, *, revision: int, edition_hash: str, by: str, why: str, now: datetime) -> None:
         """From the next claim on, send that edition (which is kept already)."""
-
 
     def decide(self, issue_no: int, *, what: str, by: str, why: str, now: datetime) -> None:
         """Keep any other decision."""

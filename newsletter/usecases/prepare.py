@@ -76,6 +76,26 @@ def write_plan(
     return planner.write(plan, now=now)
 
 
+def refuse_other_plan(old: Edition, new: Edition, outlook: Outlook) -> None:
+    """Raise IssueHasProblems where a correction would need another plan, or has a gap for somebody.
+
+    Who gets the letter and when is frozen: a correction changes what it says.
+    """
+    for what, before, after in (
+        ("send:", (old.send_day, old.send_at, old.send_zone), (new.send_day, new.send_at, new.send_zone)),
+        ("audience:", old.audience.rule, new.audience.rule),
+    ):
+        if before != after:
+            raise IssueHasProblems(
+                f"the correction has another {what}",
+                at=f"issues/{new.issue_id}.md",
+                hint=f"put {what} back and approve again, or cancel this letter and send a new one",
+            )
+    for problem in outlook.problems:
+        if problem.at.line:
+            raise IssueHasProblems(problem.what, at=str(problem.at), hint=problem.hint)
+
+
 def gaps(needs: Mapping[str, str], lacking: Mapping[str, int]) -> list[Problem]:
     """A problem for every field that is shown without a fallback and that somebody lacks."""
     problems = []

@@ -16,8 +16,10 @@ from newsletter.usecases.ports import Provider
 MARK = b"[Proof] "
 
 
-def send_proof(filler: Filler, person: Subscriber, *, provider: Provider, ref: str, now: datetime) -> Receipt:
-    """What the provider said. *ref* makes the Message-ID, so it is another one for every proof."""
+def send_proof(
+    filler: Filler, person: Subscriber, *, provider: Provider, ref: str, now: datetime
+) -> tuple[Receipt, str]:
+    """What the provider said, and the subject that it was sent with. *ref* makes the Message-ID, so it is another one for every proof."""
     letter = replace(filler.letter, subject=Pieces((MARK, *filler.letter.subject.parts)))
     row = Row(
         seq=1,
@@ -29,5 +31,5 @@ def send_proof(filler: Filler, person: Subscriber, *, provider: Provider, ref: s
     )
     for receipt in provider.send(Batch(letter=letter, claimed_at=now, rows=(row,))):
         if receipt is not None:
-            return receipt
+            return receipt, letter.subject.fill(row.values).decode()
     raise ProviderRefused(f"{provider.name} did not say what became of the proof", hint="send another one")

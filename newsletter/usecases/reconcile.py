@@ -56,9 +56,7 @@ class Word:
     why: str
 
 
-def resolve(
-    issue: PlannedIssue, word: Word, *, ledger: Ledger, controls: Controls, worker: str, clock: Clock
-) -> int:
+def resolve(issue: PlannedIssue, word: Word, *, ledger: Ledger, controls: Controls, worker: str, clock: Clock) -> int:
     """How many deliveries in doubt were settled as *word* says; its word is kept with each of them."""
     count = 0
     reason = f"{word.by}: {word.why}"
@@ -79,7 +77,9 @@ def resolve(
     return count
 
 
-def take_in(events: Iterable[Event], *, issues: Callable[[int], PlannedIssue | None], ledger: Events, clock: Clock) -> Counter[Status]:
+def take_in(
+    events: Iterable[Event], *, issues: Callable[[int], PlannedIssue | None], ledger: Events, clock: Clock
+) -> Counter[Status]:
     """How many deliveries moved by what the provider reported; what is not about one of ours is left out."""
     moved: Counter[Status] = Counter()
     for event in events:

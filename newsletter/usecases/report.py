@@ -22,14 +22,25 @@ class Standing:
 
     @property
     def stands(self) -> str:
-        """draft, approved, planned, under way, in doubt, some held, or done."""
-        if self.tally is None:
+        """draft, approved, planned, under way, paused, cancelled, in doubt, some held, or done."""
+        if self.tally is None or self.planned is None:
             return "approved" if self.approved_revision else "draft"
+        if self.planned.cancelled:
+            return "cancelled"
+        if self.planned.paused and self.tally.to_come:
+            return "paused"
         if self.tally.to_come:
             return "under way" if self.tally.handed_over else "planned"
         if self.tally.in_doubt:
             return "in doubt"
         return "some held" if self.tally.held else "done"
+
+    def under_way(self, now: datetime) -> bool:
+        """Whether anything may happen to it without a new decision, by now."""
+        if self.tally is None or self.planned is None or self.planned.paused or self.planned.cancelled:
+            return False
+        due = self.tally.next_due_at
+        return bool(self.tally.to_come) and not (due and due > now and not self.tally.recent and not self.tally.in_hand)
 
 
 def tally_of(planned: PlannedIssue, *, chronicle: Chronicle, now: datetime, window: timedelta) -> Tally:

@@ -98,7 +98,9 @@ class Sender:
         limit = self.provider.batch_size
         block = self.gate.blocked(self.provider.name, now=self.clock())
         if block:
-            raise QuotaReached(f"{self.provider.name} is left alone until {block.until:%Y-%m-%d %H:%M} UTC: {block.why}")
+            raise QuotaReached(
+                f"{self.provider.name} is left alone until {block.until:%Y-%m-%d %H:%M} UTC: {block.why}"
+            )
         if self.rate:
             limit = min(limit, max(1, int(self.rate)))
             turn = self.gate.reserve(self.provider.name, count=limit, rate=self.rate, now=self.clock())
@@ -217,9 +219,7 @@ class _Book:
         """Record what is pending, and with it a sign of life. Raises LeaseLost if the batch is not ours any more."""
         written, self._pending = self._pending, []
         self._renewed_at = self._sender.clock()
-        self._sender.ledger.record(
-            self._claim, written, digests=self._digests, now=self._renewed_at, close=close
-        )
+        self._sender.ledger.record(self._claim, written, digests=self._digests, now=self._renewed_at, close=close)
         settled = sum(receipt.status is not Status.PLANNED for receipt in written)
         self._done += settled
         if settled:
