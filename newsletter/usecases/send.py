@@ -90,7 +90,8 @@ class Sender:
             book = _Book(self, claim, {}, watch)
             book.keep_all(settler.receipts(claim))
             book.doubt("its sender died in the middle")
-            done += book.close()
+            book.close()
+            done += book.done
         return done
 
     def _claim(self, below: int | None) -> Claim | None:
@@ -114,7 +115,7 @@ class Sender:
     def _patiently(self, claim: Claim, watch: Watch) -> int:
         """Hand over *claim*, and where the provider is busy, wait; raises ProviderBusy if that would be too long."""
         try:
-            return self._hand_over(claim, watch)
+            book = self._hand_over(claim, watch)
         except QuotaReached as err:
             self._leave_alone(err, err.wait or QUOTA_WAIT)
             raise
@@ -126,15 +127,18 @@ class Sender:
                 raise
             self.wait(wait.total_seconds())
             return 0
+        self._judge(book)
+        return book.done
 
     def _leave_alone(self, err: ProviderBusy, wait: timedelta) -> None:
         now = self.clock()
         self.gate.block(self.provider.name, until=now + wait, why=err.message, now=now)
 
-    def _hand_over(self, claim: Claim, watch: Watch) -> int:
+    def _hand_over(self, claim: Claim, watch: Watch) -> _Book:
         batch, held = self.fillers(claim.edition_hash).batch(self.issue, claim)
         book = _Book(self, claim, {row.seq: values_digest(row.values) for row in batch.rows}, watch)
         book.keep_all(held)
+        book.flush()  # before the call: whoever settles this batch later must not take them for handed over
         try:
             if batch.rows:
                 self._call(batch, claim, book)
@@ -142,20 +146,18 @@ class Sender:
             # By the port's word nothing beyond the receipts has left, so the rest may be claimed again.
             book.close()
             raise
-        answered = any(status is not Status.UNKNOWN for status in book.seen.values())
         book.doubt("the provider did not say")
-        done = book.close()
-        self._judge(book, answered=answered)
-        return done
+        book.close()
+        return book
 
     def _call(self, batch: Batch, claim: Claim, book: _Book) -> None:
         if self.provider.keeps_keys:
             self.ledger.seal(claim, digest=batch.digest, now=self.clock())
         book.keep_all(self.provider.send(batch))
 
-    def _judge(self, book: _Book, *, answered: bool) -> None:
+    def _judge(self, book: _Book) -> None:
         """Whether to go on after a call. Raises ProviderBusy on doubt after doubt, LetterHalted on refusals."""
-        if answered:
+        if any(status is not Status.UNKNOWN for status in book.seen.values()):
             self.run.breaker.worked()
         elif self.run.breaker.doubted():
             raise ProviderBusy(
@@ -177,7 +179,7 @@ class _Book:
         self._sender, self._claim, self._digests, self._watch = sender, claim, digests, watch
         self._deferrals = {each.seq: each.deferrals for each in claim.deliveries}
         self._pending: list[Receipt] = []
-        self._done = 0
+        self.done = 0  # deliveries of it that are settled now
         self._renewed_at = sender.clock()
         self.seen: dict[int, Status] = {}
 
@@ -192,19 +194,22 @@ class _Book:
                 if len(self._pending) >= self._sender.provider.record_every or stale:
                     self._write()
         except BaseException:
-            if self._pending:
-                self._write()
+            self.flush()
             raise
+
+    def flush(self) -> None:
+        """Record what is pending."""
+        if self._pending:
+            self._write()
 
     def doubt(self, why: str) -> None:
         """Say of every delivery without receipt that nobody knows."""
         silent = sorted(self._deferrals.keys() - self.seen.keys())
         self.keep_all(Receipt(seq=seq, status=Status.UNKNOWN, reason=why) for seq in silent)
 
-    def close(self) -> int:
-        """Give the batch back with what is pending; how many of its deliveries are settled now."""
+    def close(self) -> None:
+        """Give the batch back with what is pending."""
         self._write(close=True)
-        return self._done
 
     def _timed(self, receipt: Receipt) -> Receipt:
         """*receipt*, and where it puts off a delivery, until when."""
@@ -221,6 +226,6 @@ class _Book:
         self._renewed_at = self._sender.clock()
         self._sender.ledger.record(self._claim, written, digests=self._digests, now=self._renewed_at, close=close)
         settled = sum(receipt.status is not Status.PLANNED for receipt in written)
-        self._done += settled
+        self.done += settled
         if settled:
             self._watch(settled)
