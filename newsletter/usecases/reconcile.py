@@ -14,7 +14,6 @@ from newsletter.usecases.ports import Controls, Events, Ledger
 from newsletter.usecases.settle import Settler
 
 SETTLED = (Status.ACCEPTED, Status.REFUSED, Status.PLANNED)
-_WRITE_EVERY = 500
 
 Clock = Callable[[], datetime]
 
@@ -72,8 +71,8 @@ def resolve(issue: PlannedIssue, word: Word, *, ledger: Ledger, controls: Contro
             ledger.record(claim, [], digests={}, now=clock(), close=True)
         count += len(receipts)
     if count:
-        what = f"resolve {count:,} as {'not sent' if word.status is Status.PLANNED else word.status}"
-        controls.decide(issue.no, what=what, by=word.by, why=word.why, now=clock())
+        as_what = "not sent" if word.status is Status.PLANNED else word.status.value
+        controls.decide(issue.no, what="resolve", by=word.by, why=f"{count:,} as {as_what}: {word.why}", now=clock())
     return count
 
 
