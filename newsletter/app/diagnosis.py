@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,11 +43,11 @@ def _look(newsletter: Newsletter) -> Iterator[Finding]:
         ("letters", _letters),
         ("keys", _keys),
         ("database", _database),
-        ("provider", _provider),
         ("privacy", _privacy),
         ("clock", _clock),
     ):
         yield from _tried(what, newsletter, look)
+    yield from _provider(newsletter)
 
 
 def _tried(what: str, newsletter: Newsletter, look: Callable[[Newsletter], tuple[bool, str, str]]) -> Iterator[Finding]:
@@ -100,20 +101,24 @@ def _database(newsletter: Newsletter) -> tuple[bool, str, str]:
     return True, f"{newsletter.database.place}, {sum(counts.values()):,} people", ""
 
 
-def _provider(newsletter: Newsletter) -> tuple[bool, str, str]:
-    folder = newsletter.settings.outbox
-    place = folder if folder.exists() else next(parent for parent in folder.parents if parent.exists())
-    if not os.access(place, os.W_OK | os.X_OK):
-        return False, f"{place} cannot be written", "give yourself access, or set [provider] outbox to another folder"
-    return True, f"outbox, files in {folder}; nobody is mailed", ""
+def _provider(newsletter: Newsletter) -> Iterator[Finding]:
+    """What the provider can be asked without sending anything."""
+    from newsletter.app.carriers import carrier
+
+    try:
+        with closing(carrier(newsletter.settings, lanes=1, stop=lambda: False, clock=newsletter.clock)) as provider:
+            for look in provider.examine():
+                yield Finding(what=look.what, ok=look.ok, detail=look.detail, fix=look.fix)
+    except NewsletterError as err:
+        yield Finding(what="provider", ok=False, detail=str(err), fix=err.hint)
 
 
 def _privacy(newsletter: Newsletter) -> tuple[bool, str, str]:
     settings = newsletter.settings
-    private = {
-        KEY_FILE: settings.root / KEY_FILE,
-        f"{newsletter.workspace.relative(settings.outbox)}/": settings.outbox / "a",
-    }
+    private = {KEY_FILE: settings.root / KEY_FILE}
+    if settings.provider == "outbox":
+        outbox = settings.root / settings.carrier["folder"]
+        private[f"{newsletter.workspace.relative(outbox)}/"] = outbox / "a"
     if settings.database.startswith("sqlite:///"):
         path = Path(settings.database.removeprefix("sqlite:///"))
         private[newsletter.workspace.relative(path)] = path

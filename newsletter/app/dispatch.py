@@ -46,7 +46,7 @@ def until_stopped() -> Iterator[threading.Event]:
 
     def ask(number: int, _frame: object) -> None:
         asked.set()
-        signal.signal(number, before[number])
+        signal.signal(number, before[signal.Signals(number)])
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -56,6 +56,7 @@ class Sending:
             outlook,
             planner=SqlPlanner(database),
             editions=SqlEditions(database),
+            canary=self._newsletter.settings.canary_people,
             now=self._newsletter.clock(),
         )
 

@@ -11,6 +11,7 @@ from newsletter.errors import Doubt
 from newsletter.usecases.report import Standing
 
 if TYPE_CHECKING:
+    from newsletter.delivery.plan import PlannedIssue
     from newsletter.delivery.report import Tally
 
 
@@ -65,17 +66,7 @@ def _show_tally(standing: Standing) -> None:
     if standing.approved_revision not in (None, planned.revision):
         approved = f"Revision {standing.approved_revision} is approved"
         say(f"{approved}, but revision {planned.revision} was planned, and that is what readers get.")
-    if planned.cancelled:
-        say(f"Cancelled: {planned.cancelled}.")
-    elif planned.paused:
-        say(f"Paused: {planned.paused}. Go on: newsletter resume {standing.issue_id}")
-    if tally.recent and tally.to_come:
-        left = timedelta(seconds=round(tally.to_come * 60 / tally.recent))
-        say(f"{tally.recent / 60:,.1f} a second in the last minute; {tally.to_come:,} to come, about {left}.")
-    if tally.next_retry_at:
-        say(f"Put off by the provider: the first is tried again from {instant(tally.next_retry_at)}.")
-    if tally.in_doubt:
-        say(f"In doubt: newsletter reconcile {standing.issue_id}, then newsletter resolve {standing.issue_id}")
+    _say_what_next(planned, tally)
     if tally.next_due_at:
         say(f"Next: {instant(tally.next_due_at)}.")
 
@@ -113,3 +104,18 @@ def refuse_doubt(standing: Standing) -> None:
             at=standing.issue_id,
             hint="nobody is mailed twice; find out: newsletter reconcile, then newsletter resolve",
         )
+
+
+def _say_what_next(planned: PlannedIssue, tally: Tally) -> None:
+    """What is in the way, how quickly it goes, and what to do."""
+    if planned.cancelled:
+        say(f"Cancelled: {planned.cancelled}.")
+    elif planned.paused:
+        say(f"Paused: {planned.paused}. Go on: newsletter resume {planned.issue_id}")
+    if tally.recent and tally.to_come:
+        left = timedelta(seconds=round(tally.to_come * 60 / tally.recent))
+        say(f"{tally.recent / 60:,.1f} a second in the last minute; {tally.to_come:,} to come, about {left}.")
+    if tally.next_retry_at:
+        say(f"Put off by the provider: the first is tried again from {instant(tally.next_retry_at)}.")
+    if tally.in_doubt:
+        say(f"In doubt: newsletter reconcile {planned.issue_id}, then newsletter resolve {planned.issue_id}")

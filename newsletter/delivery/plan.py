@@ -15,7 +15,7 @@ class Plan:
     """What is to be planned: the frozen edition, the audience as a condition, and when each zone is due.
 
     `due` maps an IANA name to an aware UTC instant; `due_elsewhere` is for unknown zones and for names
-    that are not in the map.
+    that are not in the map. With a `stride` of N, every N-th of the list goes first among those due at once.
     """
 
     issue_id: str
@@ -24,6 +24,7 @@ class Plan:
     audience: Predicate
     due: Mapping[str, datetime]
     due_elsewhere: datetime
+    stride: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,9 @@ class Tally:
     excluded: Mapping[str, int]
     reasons: Mapping[tuple[Status, str], int]
     next_due_at: datetime | None  # the earliest instant still to come
+    next_retry_at: datetime | None  # the earliest at which something put off is tried again
     last_outcome_at: datetime | None
+    recent: int  # people with an outcome in the last minute
 
     def count(self, *statuses: Status) -> int:
         """How many people stand in one of *statuses*."""
@@ -32,6 +34,11 @@ class Tally:
     def to_come(self) -> int:
         """How many are still to be handed over, now or at their time."""
         return self.count(Status.PLANNED, Status.CLAIMED, Status.DEFERRED)
+
+    @property
+    def in_hand(self) -> int:
+        """How many a sender has right now, or died having."""
+        return self.count(Status.CLAIMED)
 
     @property
     def handed_over(self) -> int:
@@ -80,3 +87,24 @@ class DeliveryStory:
     values_digest: bytes
     claimed_at: datetime | None
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What somebody decided about an issue."""
+
+    at: datetime
+    what: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubtful:
+    """One delivery in doubt."""
+
+    seq: int
+    subscriber_id: int
+    address: str
+    at: datetime
+    reason: str

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 from newsletter.delivery.message import Batch
-from newsletter.delivery.outcome import Receipt, Status
+from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import ProviderRefused
 
 
@@ -22,10 +23,13 @@ class Outbox:
 
     name = "outbox"
     batch_size = 50
+    record_every = 50
+    keeps_keys = timedelta(0)
 
-    def __init__(self, folder: Path) -> None:
-        """Write below *folder*, which is made when the first message is."""
+    def __init__(self, folder: Path, stop: Callable[[], bool] = lambda: False) -> None:
+        """Write below *folder*, which is made when the first message is, until *stop* says so."""
         self._folder = folder
+        self._stop = stop
 
     def send(self, batch: Batch) -> Iterator[Receipt]:
         """Write one message after another, each durable before its receipt. Raises ProviderRefused."""
@@ -33,6 +37,9 @@ class Outbox:
             folder = self._open(batch)
             with (folder / _WRITTEN).open("a", encoding="ascii") as written:
                 for row in batch.rows:
+                    if self._stop():
+                        yield Receipt(seq=row.seq, status=Status.PLANNED, reason="asked to stop")
+                        continue
                     _write(folder, row.ref, batch.message(row))
                     written.write(f"{row.ref}\n")
                     written.flush()
@@ -53,6 +60,22 @@ class Outbox:
                     yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=file, reason=found)
                 else:
                     yield Receipt(seq=row.seq, status=Status.PLANNED, reason="not in the outbox")
+
+    def read_events(self, data: bytes) -> Iterator[Event]:  # noqa: ARG002 - the port's signature
+        """Raises ProviderRefused: nothing happens to a file after it was written."""
+        raise ProviderRefused("the outbox reports no events")
+
+    def examine(self) -> Iterator[Look]:
+        """Whether the folder can be written."""
+        place = next(each for each in (self._folder, *self._folder.parents) if each.exists())
+        if os.access(place, os.W_OK | os.X_OK):
+            yield Look(what="provider", ok=True, detail=f"outbox, files in {self._folder}; nobody is mailed")
+        else:
+            fix = "give yourself access, or set [outbox] folder to another one"
+            yield Look(what="provider", ok=False, detail=f"{place} cannot be written", fix=fix)
+
+    def close(self) -> None:
+        """Nothing is open between two batches."""
 
     @contextmanager
     def _telling(self) -> Iterator[None]:

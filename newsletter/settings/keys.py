@@ -44,7 +44,7 @@ CARRIERS: dict[str, dict[str, Key]] = {
     "mailgun": {
         "domain": Key(values.domain, "The sending domain.", REQUIRED),
         "region": Key(values.one_of("us", "eu"), "Where the domain lives.", "us"),
-        "sandbox": Key(values.yes_or_no, "Have everything accepted and nothing delivered (o:testmode).", False),
+        "sandbox": Key(values.yes_or_no, "Have everything accepted and nothing delivered (o:testmode).", default=False),
         "url": Key(values.api_or_nothing, "Where its API is, if not where the region says.", ""),
     },
     "ses": {

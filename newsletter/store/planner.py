@@ -19,7 +19,16 @@ from newsletter.delivery.plan import Forecast, Plan, PlannedIssue
 from newsletter.errors import StoreError
 from newsletter.store import rules
 from newsletter.store.db import Database, wait_longer
-from newsletter.store.tables import BatchState, batches, deliveries, exclusions, issues, subscribers, zone_dues
+from newsletter.store.tables import (
+    BatchState,
+    batches,
+    deliveries,
+    exclusions,
+    issues,
+    revisions,
+    subscribers,
+    zone_dues,
+)
 
 BATCH = 1000  # deliveries per planned batch: more gain nothing, fewer cost commits
 
@@ -70,6 +79,12 @@ class SqlPlanner:
         with self._db.reading() as connection:
             return _find(connection, issue_id)
 
+    def by_no(self, no: int) -> PlannedIssue | None:
+        """The plan of that number, if there is one."""
+        with self._db.reading() as connection:
+            row = connection.execute(_ISSUES.where(issues.c.no == no)).first()
+        return _planned(row) if row else None
+
     def issues(self) -> list[PlannedIssue]:
         """All plans, newest first."""
         with self._db.reading() as connection:
@@ -90,11 +105,13 @@ _ISSUES = select(
     issues.c.secret,
     issues.c.planned_at,
     issues.c.candidates,
+    issues.c.paused,
+    issues.c.cancelled,
 )
 
 
 def _planned(row: Row[*tuple[Any, ...]]) -> PlannedIssue:
-    no, issue_id, revision, edition_hash, secret, planned_at, candidates = row
+    no, issue_id, revision, edition_hash, secret, planned_at, candidates, paused, cancelled = row
     return PlannedIssue(
         no=no,
         issue_id=issue_id,
@@ -103,6 +120,8 @@ def _planned(row: Row[*tuple[Any, ...]]) -> PlannedIssue:
         secret=bytes(secret),
         planned_at=planned_at,
         candidates=candidates,
+        paused=paused,
+        cancelled=cancelled,
     )
 
 
@@ -155,6 +174,8 @@ def _write_issue(connection: Connection, plan: Plan, *, no: int, candidates: int
             candidates=candidates,
         )
     )
+    first = {"issue_no": no, "revision": plan.revision, "edition_hash": plan.edition_hash, "at": now}
+    connection.execute(insert(revisions), first)
     dues = [{"issue_no": no, "zone": zone, "due_at": due_at} for zone, due_at in plan.due.items()]
     if dues:
         connection.execute(insert(zone_dues), dues)
@@ -178,10 +199,13 @@ def _write_deliveries(
     zone = zone_dues.alias()
     due_at = func.coalesce(zone.c.due_at, literal(plan.due_elsewhere, zone_dues.c.due_at.type))
     at_home = subscribers.outerjoin(zone, (zone.c.issue_no == no) & (zone.c.zone == subscribers.c.zone))
+    # With a stride, every so-manieth of the list comes first among those due at once: a canary that is spread
+    # over the list, hence over its mailbox providers.
+    spread = [subscribers.c.id % plan.stride != 0] if plan.stride > 1 else []
     chosen = (
         select(
             literal(no),
-            func.row_number().over(order_by=(due_at, subscribers.c.id)),
+            func.row_number().over(order_by=(due_at, *spread, subscribers.c.id)),
             subscribers.c.id,
             due_at,
         )

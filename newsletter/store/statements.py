@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, and_, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, and_, bindparam, delete, func, insert, literal, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from newsletter.delivery.outcome import Status
 from newsletter.store import rules
 from newsletter.store.rows import COLUMNS
-from newsletter.store.tables import BatchState, Instant, batches, deliveries, moves, outcomes, subscribers
+from newsletter.store.tables import BatchState, Instant, batches, deliveries, issues, moves, outcomes, subscribers
 
 _NAMED = and_(batches.c.issue_no == bindparam("issue"), batches.c.lo == bindparam("first"))
 _IS_CLAIMED = batches.c.state == BatchState.CLAIMED.value
@@ -52,14 +53,16 @@ _LEASE = _CLOCK + LEASE_S
 # The first batch that may be claimed, and locked by nobody on PostgreSQL. Senders that claim at once go on with
 # different batches then; but where there is only one left, it must be waited for: most of it may stay planned.
 _DUE = (
-    select(batches)
+    select(batches, issues.c.revision.label("now_revision"), issues.c.edition_hash.label("now_edition"))
+    .join_from(batches, issues, issues.c.no == batches.c.issue_no)
     .where(batches.c.issue_no == bindparam("issue_no"), batches.c.state == BatchState.PLANNED.value)
+    .where(issues.c.paused == "", issues.c.cancelled == "", batches.c.lo < bindparam("below"))
     .where(batches.c.due_at > bindparam("not_before"), batches.c.due_at <= bindparam("now"))
     .order_by(batches.c.lo)
     .limit(1)
 )
-NEXT_FREE = _DUE.with_for_update(skip_locked=True)
-NEXT_DUE = _DUE.with_for_update()
+NEXT_FREE = _DUE.with_for_update(skip_locked=True, of=batches)
+NEXT_DUE = _DUE.with_for_update(of=batches)
 
 # Take some deliveries off the front of a planned batch: it moves up, and they become a batch of their own.
 MOVE_UP = update(batches).where(_NAMED).values(lo=bindparam("lo"))
@@ -73,7 +76,24 @@ TAKE = (
         claimed_at=bindparam("claimed_at"),
         lease_until=_LEASE,
         worker=bindparam("worker"),
+        revision=bindparam("revision"),
+        edition_hash=bindparam("edition_hash"),
+        sealed=None,
     )
+)
+
+# Lease a batch to ask about it: what was handed over, and when, stays as it is.
+ASK = (
+    update(batches)
+    .where(_NAMED, batches.c.state != BatchState.CLAIMED.value)
+    .values(state=BatchState.CLAIMED.value, lease_until=_LEASE, worker=bindparam("worker"))
+)
+
+SEAL = (
+    update(batches)
+    .where(_NAMED, _IS_CLAIMED, batches.c.worker == bindparam("from"))
+    .values(sealed=bindparam("digest"), lease_until=_LEASE)
+    .returning(batches.c.hi)
 )
 
 # Everything in senders' hands, dead or alive.
@@ -133,14 +153,19 @@ COUNT_OUTCOMES = select(func.count()).select_from(outcomes).where(_OUTCOMES)
 
 _THIS = and_(outcomes.c.issue_no == bindparam("issue_no"), outcomes.c.seq == bindparam("seq"))
 
-OUTCOME = select(outcomes.c.status, outcomes.c.at, outcomes.c.reason).where(_THIS)
+OUTCOME = select(outcomes.c.status, outcomes.c.at, outcomes.c.reason, outcomes.c.provider_id).where(_THIS)
 FORGET_OUTCOME = delete(outcomes).where(_THIS)
 
 CHANGE_OUTCOME = (
     update(outcomes)
     .where(outcomes.c.issue_no == bindparam("issue"), outcomes.c.seq == bindparam("number"))
-    .where(outcomes.c.status == bindparam("from"))
-    .values(status=bindparam("status"), at=bindparam("at"), reason=bindparam("reason"))
+    .values(
+        status=bindparam("status"),
+        at=bindparam("at"),
+        reason=bindparam("reason"),
+        provider_id=bindparam("provider_id"),
+        retry_at=None,
+    )
 )
 
 REMEMBER = insert(moves).values(
@@ -156,5 +181,69 @@ _HOLDS = and_(
 # The batch of a delivery, locked on PostgreSQL: all that changes outcomes holds their batch.
 HOLD_BATCH = select(batches.c.lo).where(_HOLDS).with_for_update()
 
-# The batch of a delivery that may be claimed again; one in a sender's hands is looked at when it is closed.
-REOPEN = update(batches).where(_HOLDS, batches.c.state == BatchState.DONE.value).values(state=BatchState.PLANNED.value)
+_WITHIN = and_(outcomes.c.issue_no == batches.c.issue_no, outcomes.c.seq >= batches.c.lo, outcomes.c.seq < batches.c.hi)
+_UNKNOWN = outcomes.c.status == Status.UNKNOWN.value
+
+# The next batch with deliveries in doubt that nobody has in hand. The join begins with what is in doubt: it is little.
+NEXT_DOUBTFUL = (
+    select(batches)
+    .where(batches.c.issue_no == bindparam("issue_no"), batches.c.lo > bindparam("after"))
+    .where(batches.c.state != BatchState.CLAIMED.value)
+    .where(
+        batches.c.lo
+        == select(func.min(batches.c.lo))
+        .join_from(outcomes, batches, _WITHIN)
+        .where(outcomes.c.issue_no == bindparam("issue_no"), _UNKNOWN, batches.c.lo > bindparam("after"))
+        .where(batches.c.state != BatchState.CLAIMED.value)
+        .correlate(None)
+        .scalar_subquery()
+    )
+    .with_for_update()
+)
+IN_DOUBT = select(outcomes.c.seq).where(_OUTCOMES, _UNKNOWN)
+
+# How often each delivery of a range was put off before.
+DEFERRALS = (
+    select(moves.c.seq, func.count())
+    .where(moves.c.issue_no == bindparam("issue_no"), moves.c.old == Status.DEFERRED.value)
+    .where(moves.c.seq >= bindparam("lo"), moves.c.seq < bindparam("hi"))
+    .group_by(moves.c.seq)
+)
+
+_RIPE = and_(outcomes.c.status == Status.DEFERRED.value, outcomes.c.retry_at <= bindparam("now", type_=Instant))
+
+# Batches in nobody's hands with deliveries whose wait is over, locked.
+RIPE_BATCHES = (
+    select(batches.c.lo, batches.c.hi)
+    .where(batches.c.issue_no == bindparam("issue_no"), batches.c.state != BatchState.CLAIMED.value)
+    .where(
+        batches.c.lo.in_(
+            select(batches.c.lo)
+            .join_from(outcomes, batches, _WITHIN)
+            .where(outcomes.c.issue_no == bindparam("issue_no"), _RIPE)
+            .correlate(None)
+        )
+    )
+    .order_by(batches.c.lo)
+    .limit(200)
+    .with_for_update()
+)
+_earlier = moves.alias()
+REMEMBER_RIPE = insert(moves).from_select(
+    ["issue_no", "seq", "no", "at", "old", "old_at", "old_reason", "new", "reason"],
+    select(
+        outcomes.c.issue_no,
+        outcomes.c.seq,
+        select(func.count() + 1)
+        .where(_earlier.c.issue_no == outcomes.c.issue_no, _earlier.c.seq == outcomes.c.seq)
+        .correlate(outcomes)
+        .scalar_subquery(),
+        bindparam("now", type_=Instant),
+        outcomes.c.status,
+        outcomes.c.at,
+        outcomes.c.reason,
+        literal(Status.PLANNED.value),
+        literal("its wait is over"),
+    ).where(_OUTCOMES, _RIPE),
+)
+FORGET_RIPE = delete(outcomes).where(_OUTCOMES, _RIPE)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     event,
+    text,
 )
 
 from newsletter.audience.subscriber import State, ZoneSource
@@ -158,6 +159,43 @@ issues = Table(
     Column("due_elsewhere", Instant, nullable=False),
     Column("planned_at", Instant, nullable=False),
     Column("candidates", Integer, nullable=False),
+    Column("paused", Text, nullable=False, server_default=""),  # why nothing of it is claimed now
+    Column("cancelled", Text, nullable=False, server_default=""),  # why nothing of it ever will be again
+)
+
+# Which edition each revision is, so that a delivery's message can be told for ever.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("issue_no", Integer, ForeignKey("issues.no"), primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("edition_hash", Text, ForeignKey("editions.hash"), nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What people decided about an issue, and what it decided about itself; only ever added to.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("issue_no", Integer, ForeignKey("issues.no"), primary_key=True, autoincrement=False),
+    Column("no", Integer, primary_key=True, autoincrement=False),  # counts from 1 for each issue
+    Column("at", Instant, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# What all senders share about a provider.
+gates = Table(
+    "gates",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("free_at_ms", BigInteger, nullable=False),  # when the next message may leave, in ms of the epoch
+    Column("blocked_until", Instant),
+    Column("why", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # When each time zone is due, as it was when the plan was written.
@@ -205,6 +243,9 @@ batches = Table(
     Column("claimed_at", Instant),  # of the first claim, kept for ever
     Column("lease_until", Instant),
     Column("worker", Text),
+    Column("revision", Integer),  # this and the next: of the issue, when the batch was claimed last
+    Column("edition_hash", Text),
+    Column("sealed", LargeBinary),  # the digest of the call that may have been made, see Claim
     CheckConstraint("lo < hi", name="range"),
     CheckConstraint("(state = 'claimed') = (worker IS NOT NULL)", name="worker"),
     CheckConstraint("(state = 'claimed') = (lease_until IS NOT NULL)", name="lease"),
@@ -224,6 +265,23 @@ outcomes = Table(
     Column("provider_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("values_digest", LargeBinary, nullable=False),
+    Column("retry_at", Instant),  # of what is deferred: when it may be tried again
+    Column("revision", Integer, nullable=False, server_default="1"),
+    # Small, and for few rows: what is deferred and what is in doubt must be found among a million.
+    Index(
+        "ix_outcomes_retry_at",
+        "issue_no",
+        "retry_at",
+        sqlite_where=text("retry_at IS NOT NULL"),
+        postgresql_where=text("retry_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_outcomes_unknown",
+        "issue_no",
+        "seq",
+        sqlite_where=text("status = 'unknown'"),
+        postgresql_where=text("status = 'unknown'"),
+    ),
     _one_of("status", [status for status in Status if status not in (Status.PLANNED, Status.CLAIMED)]),
     sqlite_with_rowid=False,
 )

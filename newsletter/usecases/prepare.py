@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from newsletter.audience.segments import from_data
@@ -66,12 +66,24 @@ def _for_nobody(edition: Edition, forecast: Forecast, *, last: datetime) -> Iter
 
 
 def write_plan(
-    edition: Edition, plan: Plan, outlook: Outlook, *, planner: Planner, editions: Editions, now: datetime
+    edition: Edition,
+    plan: Plan,
+    outlook: Outlook,
+    *,
+    planner: Planner,
+    editions: Editions,
+    canary: int,
+    now: datetime,
 ) -> PlannedIssue:
-    """The plan that *outlook* is of, written; the first one, if there was one. Raises IssueHasProblems at the gate."""
+    """The plan that *outlook* is of, written; the first one, if there was one. Raises IssueHasProblems at the gate.
+
+    The first *canary* people of it are spread over the list.
+    """
     if outlook.problems:
         problem = outlook.problems[0]
         raise IssueHasProblems(problem.what, at=str(problem.at), hint=problem.hint)
+    earliest = min(outlook.forecast.due)
+    plan = replace(plan, stride=max(1, outlook.forecast.due[earliest] // canary) if canary else 1)
     editions.put(plan.edition_hash, edition.to_bytes(), issue_id=plan.issue_id, now=now)
     return planner.write(plan, now=now)
 

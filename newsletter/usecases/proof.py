@@ -19,9 +19,10 @@ MARK = b"[Proof] "
 def send_proof(
     filler: Filler, person: Subscriber, *, provider: Provider, ref: str, now: datetime
 ) -> tuple[Receipt, str]:
-def send_proof(
-    filler: Filler, person: Subscriber, *, provider: Provider, ref: str, now: datetime
-) -> tuple[Receipt, str]:
+    """What the provider said, and the subject that it was sent with.
+
+    *ref* makes the Message-ID, so it is another one for every proof.
+    """
     letter = replace(filler.letter, subject=Pieces((MARK, *filler.letter.subject.parts)))
     row = Row(
         seq=1,

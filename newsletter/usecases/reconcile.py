@@ -31,6 +31,9 @@ class Reconciler:
 
     def reconcile(self) -> Counter[Status]:
         """How many were found accepted, refused, or (planned) certainly not sent."""
+        while claim := self.ledger.abandoned(self.issue.no, now=self.clock(), worker=self.worker):
+            receipts = [receipt for receipt in self.settler.complete(claim) if receipt is not None]
+            self.ledger.record(claim, receipts, digests={}, now=self.clock(), close=True)
         found: Counter[Status] = Counter()
         for claim in _doubtful(self.issue, self.ledger, self.worker, self.clock):
             try:

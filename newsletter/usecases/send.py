@@ -88,8 +88,7 @@ class Sender:
         while claim := self.ledger.abandoned(self.issue.no, now=self.clock(), worker=self.worker):
             # Recorded without digests: what was filled then may differ from what is known now.
             book = _Book(self, claim, {}, watch)
-            book.keep_all(settler.receipts(claim))
-            book.doubt("its sender died in the middle")
+            book.keep_all(settler.complete(claim))
             book.close()
             done += book.done
         return done
@@ -146,7 +145,7 @@ class Sender:
             # By the port's word nothing beyond the receipts has left, so the rest may be claimed again.
             book.close()
             raise
-        book.doubt("the provider did not say")
+        book.doubt()
         book.close()
         return book
 
@@ -202,9 +201,10 @@ class _Book:
         if self._pending:
             self._write()
 
-    def doubt(self, why: str) -> None:
+    def doubt(self) -> None:
         """Say of every delivery without receipt that nobody knows."""
         silent = sorted(self._deferrals.keys() - self.seen.keys())
+        why = "the provider did not say"
         self.keep_all(Receipt(seq=seq, status=Status.UNKNOWN, reason=why) for seq in silent)
 
     def close(self) -> None:

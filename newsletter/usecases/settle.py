@@ -40,6 +40,16 @@ class Settler:
             if receipt is None or receipt.status in (Status.ACCEPTED, Status.REFUSED):
                 yield receipt
 
+    def complete(self, claim: Claim) -> Iterator[Receipt | None]:
+        """As `receipts`, and UNKNOWN for every other delivery of a claim whose sender died."""
+        silent = {each.seq for each in claim.deliveries}
+        for receipt in self.receipts(claim):
+            if receipt is not None:
+                silent.discard(receipt.seq)
+            yield receipt
+        for seq in sorted(silent):
+            yield Receipt(seq=seq, status=Status.UNKNOWN, reason="its sender died in the middle")
+
     def _same_call(self, claim: Claim) -> Batch | None:
         """The call that was made, if it may be repeated: the provider would send it once, or not at all by now.
 

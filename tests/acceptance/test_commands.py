@@ -133,7 +133,7 @@ def test_doubt_has_an_exit_code_of_its_own(workplace: Workplace) -> None:
         assert claim is not None
         doubtful = [Receipt(seq=each.seq, status=Status.UNKNOWN, reason="no answer") for each in claim.deliveries]
         ledger.record(claim, doubtful, digests={}, now=now)
-        ledger.finish(claim, now=now)
+        ledger.record(claim, [], digests={}, now=now, close=True)
     said = workplace.run("send", ISSUE, "--yes")
     assert said.exit_code == 4
     assert "1 person may have been mailed or not" in said.stderr

@@ -94,7 +94,7 @@ def test_proof_that_nothing_left_is_not_lost_while_a_batch_is_closed(store, at_o
     at_once(
         ledger,
         stopped_at,
-        lambda: store.ledger.finish(claim, now=NOW),
+        lambda: store.ledger.record(claim, [], digests={}, now=NOW, close=True),
         lambda: store.ledger.revise(no, proof, now=NOW),
     )
     assert seqs(store.claim(no)) == [3]
@@ -106,14 +106,14 @@ def test_proof_that_nothing_left_is_not_lost_while_its_batch_is_split(store, at_
     no = store.plan().no
     claim = store.claim(no)
     store.ledger.record(claim, [Receipt(seq=1, status=Status.DEFERRED)], digests={}, now=NOW)
-    store.ledger.finish(claim, now=NOW)
+    store.ledger.record(claim, [], digests={}, now=NOW, close=True)
     back = [Receipt(seq=1, status=Status.PLANNED)]
     found, _ = at_once(
         ledger, "_claim", lambda: store.claim(no, limit=2), lambda: store.ledger.revise(no, back, now=NOW)
     )
     assert seqs(found) == [2]
     store.accept(found)
-    store.ledger.finish(found, now=NOW)
+    store.ledger.record(found, [], digests={}, now=NOW, close=True)
     assert [seqs(store.claim(no)) for _ in range(2)] == [[1], [3, 4]]
     assert store.tally(no).adds_up
 

@@ -58,7 +58,7 @@ def test_held_by_time_and_held_by_word_are_counted_together(store):
     no = store.plan().no
     claim = store.claim(no, limit=1)
     store.ledger.record(claim, [Receipt(seq=1, status=Status.HELD, reason="no first name")], digests={}, now=NOW)
-    store.ledger.finish(claim, now=NOW)
+    store.ledger.record(claim, [], digests={}, now=NOW, close=True)
     assert store.tally(no, now=NOW + WINDOW).by_status == {Status.HELD: 3}
 
 
@@ -68,7 +68,7 @@ def test_a_story_tells_every_step(store):
     claim = store.claim(no, now=NOW + timedelta(minutes=2))
     told = NOW + timedelta(minutes=3)
     store.ledger.record(claim, [accepted(1)], digests={1: b"d" * 16}, now=told)
-    store.ledger.finish(claim, now=told)
+    store.ledger.record(claim, [], digests={}, now=told, close=True)
     found = story(store, now=LATER)
     assert found.steps == (
         Step(at=NOW, what="planned"),
@@ -155,7 +155,7 @@ def test_proof_that_nothing_left_opens_a_closed_batch(store):
     no = store.plan().no
     claim = store.claim(no)
     store.ledger.record(claim, [accepted(1), Receipt(seq=2, status=Status.UNKNOWN)], digests={}, now=NOW)
-    store.ledger.finish(claim, now=NOW)
+    store.ledger.record(claim, [], digests={}, now=NOW, close=True)
     with pytest.raises(StoreError, match="has no outcome"):
         store.ledger.revise(no, [Receipt(seq=3, status=Status.PLANNED)], now=NOW)
     store.ledger.revise(no, [Receipt(seq=2, status=Status.PLANNED, reason="not in the outbox")], now=LATER)
@@ -205,7 +205,7 @@ class Week(RuleBasedStateMachine):
     def finish(self, data):
         claim = self.claims.pop(data.draw(st.integers(0, len(self.claims) - 1)))
         with contextlib.suppress(LeaseLost):
-            self.store.ledger.finish(claim, now=self.now)
+            self.store.ledger.record(claim, [], digests={}, now=self.now, close=True)
 
     @rule(worker=st.sampled_from(["elsewhere:1:a", "elsewhere:3:c"]))
     def take_over(self, worker):
