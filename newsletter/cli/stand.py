@@ -98,8 +98,6 @@ def _print_message(newsletter: Newsletter, person: Subscriber, stories: list[Del
     if same:
         say("This is what was handed over, byte for byte but for what the provider added.")
     elif stories[0].values_digest:
-        say(
-            "Something about this reader (name, fields, links) has changed since: this is not quite what was handed over."
-        )
+        say("Something of this reader (name, fields, links) changed since; this is not quite what was handed over.")
     else:
         say("What it was filled with was not recorded, so this may not be quite what was handed over.")

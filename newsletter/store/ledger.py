@@ -30,7 +30,7 @@ _Batch = Row[*tuple[Any, ...]]
 _Outcome = tuple[
     int, int, str, int, str, str, bytes, int | None, int
 ]  # a row of `outcomes`, in the order of its columns
-_NO_END = 2**62
+_NO_END = 2**31 - 1  # beyond the number of any delivery
 _ASKING = ":asks"  # at the end of a hand that has a batch only to ask about it
 _Member = tuple[int, Subscriber, str | None]  # seq, person, and why they may not be mailed now, if so
 
@@ -214,7 +214,7 @@ def _deferrals(connection: Connection, batch: _Batch, *, hi: int) -> Mapping[int
     if batch.claimed_at is None:
         return {}
     span = {"issue_no": batch.issue_no, "lo": batch.lo, "hi": hi}
-    return dict(connection.execute(statements.DEFERRALS, span).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(statements.DEFERRALS, span)}
 
 
 def _next_due(connection: Connection, window: Mapping[str, object]) -> _Batch | None:

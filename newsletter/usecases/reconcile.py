@@ -86,7 +86,7 @@ def take_in(
     moved: Counter[Status] = Counter()
     for event in events:
         number = event.ref.partition("-")[0]
-        issue = issues(int(number)) if number.isdecimal() and len(number) < 19 else None
+        issue = issues(int(number)) if number.isdecimal() and len(number) < 10 else None
         seq = read_delivery_ref(event.ref, secret=issue.secret) if issue else None
         if issue and seq and ledger.settle_event(issue.no, seq, event, now=clock()):
             moved[event.status] += 1

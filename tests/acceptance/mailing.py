@@ -21,7 +21,7 @@ from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.content.parse import parse
 from newsletter.delivery.message import read_delivery_ref
-from newsletter.delivery.plan import Claim, Claimed
+from newsletter.delivery.plan import Claimed
 from newsletter.rendering.compile import compile_issue
 from newsletter.rendering.edition import Condition, read_edition
 from newsletter.rendering.theme import read_theme
@@ -241,16 +241,8 @@ class _Post:
                 address = re.findall(r"[^\s<>]+@[^\s<>]+", Entity(raw).value("To"))[-1]
                 seq = read_delivery_ref(path.stem, secret=issue.secret)
                 assert seq is not None
-                claim = Claim(
-                    issue_no=issue.no,
-                    batch_no=seq,
-                    worker="",
-                    claimed_at=claims[seq],
-                    due_at=claims[seq],
-                    deliveries=(Claimed(seq=seq, person=everyone[address]),),
-                )
-                batch, held = fill.batch(issue, claim)
-                assert not held
+                claimed = Claimed(seq=seq, person=everyone[address])
+                batch = fill.one(issue, claimed, claimed_at=claims[seq])
                 (row,) = batch.rows
                 mails.append(
                     Mail(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.app.newsletter import Newsletter
-from newsletter.cli.send import MEANINGS
+from newsletter.cli.standing import MEANINGS
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.settings.read import read_settings
 from newsletter.store.ledger import SqlLedger

@@ -13,11 +13,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from newsletter.app.dispatch import Dispatch
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.sending import Sending
 from newsletter.providers.outbox import Outbox
@@ -48,10 +50,8 @@ def open_newsletter(workplace: Workplace, url: str) -> Newsletter:
 def send(workplace: Workplace, url: str) -> None:
     """Send what is due, in a process of its own."""
     with open_newsletter(workplace, url) as newsletter:
-        sending = Sending(newsletter)
-        planned = sending.planned(ISSUE)
-        assert planned is not None
-        sending.send(planned, lambda _more: None)
+        dispatch = Dispatch(newsletter)
+        dispatch.send(dispatch.planned(ISSUE), watch=lambda _more: None, tell=print, stop=threading.Event())
 
 
 def killed_after(seconds: float, workplace: Workplace, url: str) -> bool:
@@ -141,7 +141,7 @@ def hand_over_and_die(newsletter: Newsletter) -> int:
     assert planned is not None
     edition = read_edition(SqlEditions(database).get(planned.edition_hash))
     fill = filler(edition, newsletter.links_for(edition.identity))
-    ledger, outbox = SqlLedger(database), Outbox(newsletter.settings.outbox)
+    ledger, outbox = SqlLedger(database), Outbox(newsletter.settings.root / "outbox")
     written = 0
     while claim := ledger.claim(
         planned.no, now=now, not_before=now - newsletter.window, limit=50, worker="elsewhere:1:dead"

@@ -5,6 +5,7 @@ Every rule is a function from a text to complaints, so that the last tests can s
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from newsletter.content.library import EVERY_KIND, KINDS
 from newsletter.errors import NewsletterError
 from newsletter.rendering.checks import CHECKS
 from newsletter.rendering.expressions import CONSTANT_FIELDS, FILTERS, LINK_FIELDS, READER_FIELDS
-from newsletter.settings.keys import KEYS, REQUIRED
+from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED
 from tests.unit import letters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,7 +173,7 @@ def test_every_command_that_is_mentioned_exists(name: str) -> None:
 
 def undocumented_settings(text: str) -> Iterator[str]:
     table = {row[0]: row[1] for row in rows(section(text, "## Settings")) if len(row) == 3}
-    for part, keys in KEYS.items():
+    for part, keys in (KEYS | CARRIERS).items():
         for name, key in keys.items():
             label = f"`[{part}] {name}`" if part else f"`{name}`"
             if label not in table:
@@ -190,7 +191,7 @@ def _default(value: object) -> str:
         return "needed"
     if isinstance(value, time):
         return f'`"{value:%H:%M}"`'
-    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+    return f"`{json.dumps(value)}`"
 
 
 def test_every_setting_is_described_with_its_default() -> None:

@@ -33,7 +33,7 @@ def test_the_file_that_comes_with_the_newsletter_uses_every_required_key() -> No
 def test_paths_are_seen_from_the_newsletters_folder(tmp_path: Path) -> None:
     found = settings(tmp_path)
     assert found.database == f"sqlite:///{tmp_path}/subscribers/newsletter.db"
-    assert found.outbox == tmp_path / "outbox"
+    assert found.carrier == {"folder": "outbox"}
 
 
 def test_the_environment_decides_the_database_and_is_not_repeated_in_errors(tmp_path: Path) -> None:

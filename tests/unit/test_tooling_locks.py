@@ -39,7 +39,8 @@ def test_the_runtime_lock_covers_both_databases():
 
 
 def test_the_runtime_lock_holds_no_tools():
-    tools = names(PROJECT["dependency-groups"]["test"]) - names(PROJECT["project"]["optional-dependencies"]["postgres"])
+    extras = {name for extra in PROJECT["project"]["optional-dependencies"].values() for name in names(extra)}
+    tools = names(PROJECT["dependency-groups"]["test"]) - extras
     assert tools & set(pins("requirements.lock")) == set()
 
 

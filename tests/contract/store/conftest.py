@@ -15,6 +15,7 @@ from newsletter.audience.predicate import EVERYONE
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Claim, Plan, PlannedIssue
 from newsletter.store.chronicle import SqlChronicle
+from newsletter.store.controls import SqlControls
 from newsletter.store.db import Database, connect
 from newsletter.store.editions import SqlEditions
 from newsletter.store.ledger import SqlLedger
@@ -56,6 +57,10 @@ class Store:
         return SqlChronicle(self.db)
 
     @property
+    def controls(self) -> SqlControls:
+        return SqlControls(self.db)
+
+    @property
     def editions(self) -> SqlEditions:
         return SqlEditions(self.db)
 
@@ -85,6 +90,16 @@ class Store:
     def accept(self, claim: Claim, *, now: datetime = NOW) -> None:
         receipts = [accepted(each.seq) for each in claim.deliveries]
         self.ledger.record(claim, receipts, digests={}, now=now)
+
+    def close(self, claim: Claim, *, now: datetime = NOW) -> None:
+        self.ledger.record(claim, [], digests={}, now=now, close=True)
+
+    def settle(self, no: int, *receipts: Receipt, now: datetime = NOW) -> None:
+        """What a reconciler does, with one batch."""
+        claim = self.ledger.doubtful(no, now=now, worker="here:2:b", after=0)
+        assert claim is not None
+        self.ledger.revise(claim, receipts, now=now)
+        self.close(claim, now=now)
 
     def leases_grow_old(self, by: timedelta) -> None:
         """As if *by* had passed on the clock of the server, which no test can move."""

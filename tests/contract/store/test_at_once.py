@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 
 import pytest
 
@@ -84,37 +85,32 @@ def test_who_leaves_while_they_are_claimed_leaves_afterwards(store, at_once, mon
 
 
 @pytest.mark.parametrize("stopped_at", ["_renew", "_close"])
-def test_proof_that_nothing_left_is_not_lost_while_a_batch_is_closed(store, at_once, stopped_at):
+def test_what_was_put_off_is_not_lost_while_its_batch_is_closed(store, at_once, stopped_at):
     store.crowd(3)
     no = store.plan().no
     claim = store.claim(no)
-    receipts = [accepted(1), accepted(2), Receipt(seq=3, status=Status.UNKNOWN)]
-    store.ledger.record(claim, receipts, digests={}, now=NOW)
-    proof = [Receipt(seq=3, status=Status.PLANNED, reason="not in the log")]
-    at_once(
-        ledger,
-        stopped_at,
-        lambda: store.ledger.record(claim, [], digests={}, now=NOW, close=True),
-        lambda: store.ledger.revise(no, proof, now=NOW),
-    )
+    put_off = Receipt(seq=3, status=Status.DEFERRED, wait=timedelta(0))
+    store.ledger.record(claim, [accepted(1), accepted(2), put_off], digests={}, now=NOW)
+    at_once(ledger, stopped_at, lambda: store.close(claim), lambda: store.ledger.reopen(no, now=NOW))
+    store.ledger.reopen(no, now=NOW)
     assert seqs(store.claim(no)) == [3]
     assert store.tally(no).adds_up
 
 
-def test_proof_that_nothing_left_is_not_lost_while_its_batch_is_split(store, at_once):
+def test_what_was_put_off_is_not_lost_while_its_batch_is_split(store, at_once):
     store.crowd(4)
     no = store.plan().no
     claim = store.claim(no)
-    store.ledger.record(claim, [Receipt(seq=1, status=Status.DEFERRED)], digests={}, now=NOW)
-    store.ledger.record(claim, [], digests={}, now=NOW, close=True)
-    back = [Receipt(seq=1, status=Status.PLANNED)]
-    found, _ = at_once(
-        ledger, "_claim", lambda: store.claim(no, limit=2), lambda: store.ledger.revise(no, back, now=NOW)
-    )
+    put_off = Receipt(seq=1, status=Status.DEFERRED, wait=timedelta(0))
+    store.ledger.record(claim, [put_off], digests={}, now=NOW, close=True)
+    found, _ = at_once(ledger, "_claim", lambda: store.claim(no, limit=2), lambda: store.ledger.reopen(no, now=NOW))
     assert seqs(found) == [2]
     store.accept(found)
-    store.ledger.record(found, [], digests={}, now=NOW, close=True)
-    assert [seqs(store.claim(no)) for _ in range(2)] == [[1], [3, 4]]
+    store.close(found)
+    store.ledger.reopen(no, now=NOW)
+    again = store.claim(no)
+    assert (seqs(again), again.deliveries[0].deferrals) == ([1], 1)
+    assert seqs(store.claim(no)) == [3, 4]
     assert store.tally(no).adds_up
 
 

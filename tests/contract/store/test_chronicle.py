@@ -13,9 +13,9 @@ from sqlalchemy import update
 
 from newsletter.audience.consent import Evidence
 from newsletter.audience.subscriber import State
-from newsletter.delivery.outcome import Receipt, Status
+from newsletter.delivery.outcome import Event, Receipt, Status
 from newsletter.delivery.report import Step
-from newsletter.errors import IllegalMove, LeaseLost, NotFound, StoreError
+from newsletter.errors import LeaseLost, NotFound, StoreError
 from newsletter.store import chronicle
 from newsletter.store.tables import deliveries, exclusions, subscribers
 from tests.contract.store.conftest import NOW, SOON, accepted, entry, evidence
@@ -135,10 +135,11 @@ def test_stories_come_newest_first(store):
 def test_a_revised_outcome_keeps_what_it_was(store):
     store.crowd(1)
     no = store.plan().no
-    store.ledger.record(store.claim(no), [Receipt(seq=1, status=Status.UNKNOWN, reason="timeout")], digests={}, now=NOW)
-    store.ledger.revise(no, [Receipt(seq=1, status=Status.ACCEPTED, reason="found in the provider's log")], now=LATER)
-    bounced = Receipt(seq=1, status=Status.BOUNCED, reason="no such mailbox")
-    store.ledger.revise(no, [bounced], now=SOON)
+    timeout = Receipt(seq=1, status=Status.UNKNOWN, reason="timeout")
+    store.ledger.record(store.claim(no), [timeout], digests={}, now=NOW, close=True)
+    store.settle(no, Receipt(seq=1, status=Status.ACCEPTED, reason="found in the provider's log"), now=LATER)
+    bounced = Event(ref="", status=Status.BOUNCED, reason="no such mailbox")
+    assert store.ledger.settle_event(no, 1, bounced, now=SOON)
     found = story(store, now=SOON)
     assert [step.what for step in found.steps[3:]] == [
         "unknown: timeout",
@@ -146,8 +147,8 @@ def test_a_revised_outcome_keeps_what_it_was(store):
         "bounced: no such mailbox",
     ]
     assert store.tally(no).by_status == {Status.BOUNCED: 1}
-    with pytest.raises(IllegalMove):
-        store.ledger.revise(no, [Receipt(seq=1, status=Status.ACCEPTED)], now=SOON)
+    assert not store.ledger.settle_event(no, 1, Event(ref="", status=Status.ACCEPTED), now=SOON)
+    assert store.tally(no).by_status == {Status.BOUNCED: 1}
 
 
 def test_proof_that_nothing_left_opens_a_closed_batch(store):
@@ -156,9 +157,7 @@ def test_proof_that_nothing_left_opens_a_closed_batch(store):
     claim = store.claim(no)
     store.ledger.record(claim, [accepted(1), Receipt(seq=2, status=Status.UNKNOWN)], digests={}, now=NOW)
     store.ledger.record(claim, [], digests={}, now=NOW, close=True)
-    with pytest.raises(StoreError, match="has no outcome"):
-        store.ledger.revise(no, [Receipt(seq=3, status=Status.PLANNED)], now=NOW)
-    store.ledger.revise(no, [Receipt(seq=2, status=Status.PLANNED, reason="not in the outbox")], now=LATER)
+    store.settle(no, Receipt(seq=2, status=Status.PLANNED, reason="not in the outbox"), now=LATER)
     again = store.claim(no, now=LATER)
     assert [each.seq for each in again.deliveries] == [2]
     assert store.tally(no).by_status == {Status.ACCEPTED: 1, Status.CLAIMED: 1}
@@ -192,12 +191,16 @@ class Week(RuleBasedStateMachine):
     def record(self, data):
         claim = data.draw(st.sampled_from(self.claims))
         each = data.draw(st.sampled_from(claim.deliveries))
-        status = data.draw(st.sampled_from([Status.ACCEPTED, Status.REFUSED, Status.UNKNOWN, Status.PLANNED]))
+        status = data.draw(
+            st.sampled_from([Status.ACCEPTED, Status.REFUSED, Status.UNKNOWN, Status.PLANNED, Status.DEFERRED])
+        )
+        wait = timedelta(minutes=5) if status is Status.DEFERRED else None
         try:
-            self.store.ledger.record(claim, [Receipt(seq=each.seq, status=status)], digests={}, now=self.now)
+            receipt = Receipt(seq=each.seq, status=status, wait=wait)
+            self.store.ledger.record(claim, [receipt], digests={}, now=self.now)
         except (LeaseLost, StoreError):
             return
-        if status is not Status.PLANNED:
+        if status not in (Status.PLANNED, Status.DEFERRED):
             assert self.mailed.setdefault(each.seq, status) is status  # the same again is no second one
 
     @precondition(lambda self: self.claims)
@@ -213,6 +216,42 @@ class Week(RuleBasedStateMachine):
         if claim:
             assert self.mailed.keys().isdisjoint(each.seq for each in claim.deliveries)
             self.claims.append(claim)
+
+    @rule()
+    def waits_are_over(self):
+        self.store.ledger.reopen(self.no, now=self.now)
+
+    @rule(data=st.data(), dies=st.booleans(), after=st.integers(0, 40))
+    def somebody_asks(self, data, dies, after):
+        claim = self.store.ledger.doubtful(self.no, now=self.now, worker="elsewhere:4:d", after=after)
+        if claim is None:
+            return
+        for each in claim.deliveries:
+            assert self.mailed[each.seq] is Status.UNKNOWN
+        seq = data.draw(st.sampled_from([each.seq for each in claim.deliveries]))
+        status = data.draw(st.sampled_from([Status.ACCEPTED, Status.REFUSED, Status.PLANNED]))
+        self.store.ledger.revise(claim, [Receipt(seq=seq, status=status)], now=self.now)
+        self.mailed[seq] = status
+        if status is Status.PLANNED:
+            del self.mailed[seq]
+        if not dies:
+            self.store.close(claim, now=self.now)
+
+    @rule(seq=st.integers(1, 40))
+    def the_provider_reports(self, seq):
+        event = Event(ref="", status=Status.ACCEPTED)
+        if self.store.ledger.settle_event(self.no, seq, event, now=self.now):
+            assert self.mailed[seq] is Status.UNKNOWN
+            self.mailed[seq] = Status.ACCEPTED
+
+    @rule()
+    def pause(self):
+        self.store.controls.pause(self.no, by="Ada Example", why="", now=self.now)
+        assert self.store.claim(self.no, now=self.now) is None
+
+    @rule()
+    def resume(self):
+        self.store.controls.resume(self.no, by="Ada Example", why="", now=self.now)
 
     @rule(minutes=st.sampled_from([1, 3, 60, 60 * 20]))
     def time_passes(self, minutes):

@@ -203,7 +203,7 @@ def test_any_zones_and_any_times_add_up(store):
     )
     def check(people, due, elsewhere):
         with store.db.writing() as connection:
-            for table in ("consent_events", "subscribers", "batches", "deliveries", "zone_dues", "issues"):
+            for table in ("consent_events", "subscribers", "batches", "deliveries", "zone_dues", "revisions", "issues"):
                 connection.execute(text(f"DELETE FROM {table}"))
         store.enter(*(entry(f"r{n}", zone=zone) for n, zone in enumerate(people)))
         store.plan(due=due, due_elsewhere=elsewhere)

@@ -23,10 +23,15 @@ class Doubts:
     """A ledger with batches in doubt that keeps what it is told."""
 
     claims: list[Claim]
+    dead: list[Claim] = field(default_factory=list)
+    recorded: list[Receipt] = field(default_factory=list)
     revised: list[Receipt] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     decided: list[str] = field(default_factory=list)
     moved: list[tuple[int, int, Status]] = field(default_factory=list)
+
+    def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:
+        return self.dead.pop(0) if self.dead else None
 
     def doubtful(self, issue_no: int, *, now: datetime, worker: str, after: int) -> Claim | None:
         return next((each for each in self.claims if each.batch_no > after), None)
@@ -44,7 +49,7 @@ class Doubts:
         close: bool = False,
     ) -> None:
         assert close
-        assert not receipts
+        self.recorded += receipts
         self.closed.append(claim.batch_no)
 
     def decide(self, issue_no: int, *, what: str, by: str, why: str, now: datetime) -> None:
@@ -82,6 +87,13 @@ def test_what_the_provider_knows_is_changed_and_nothing_else() -> None:
         (5, Status.PLANNED),
     ]
     assert ledger.closed == [1, 4]
+
+
+def test_batches_of_dead_senders_are_settled_too() -> None:
+    ledger = Doubts([], dead=[claim(1, 3)])
+    reconciler(ledger, FakeProvider(accepted)).reconcile()
+    assert [each.status for each in ledger.recorded] == [Status.ACCEPTED, Status.PLANNED, Status.UNKNOWN]
+    assert ledger.closed == [1]
 
 
 def test_it_ends_when_it_is_enough() -> None:

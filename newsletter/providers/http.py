@@ -1,0 +1,202 @@
+"""The one way to a provider's API over HTTP: what certainly did not leave is told from what may have.
+
+A POST is made once. Where the line breaks before the request can have left, the provider is busy; where it
+breaks after that, or the answer cannot be read, the call is in doubt, and only the adapter knows what that
+means for its recipients. No text that comes from here holds a secret or an address.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
+
+from newsletter.errors import ProviderBusy, ProviderRefused
+from newsletter.pieces import one_line
+
+CONNECT_S = 10.0
+CALL_S = 60.0  # all of a call; a lease is twice as long
+STOP_S = 5.0  # how long a call in flight may still take once the operator asked to stop
+BODY_LIMIT = 8 * 1024 * 1024  # of an answer
+_LOOK_S = 0.1
+
+Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+
+
+class DoubtfulCall(Exception):
+    """The request may have arrived, and nobody knows what came of it."""
+
+
+class Answer(NamedTuple):
+    """What came back: `data` is the parsed JSON, None if it was none."""
+
+    status: int
+    headers: Mapping[str, str]
+    data: Any
+
+    def text(self, *names: str) -> str:
+        """The first of these fields that is a text; redacted, on one line."""
+        if isinstance(self.data, dict):
+            for name in names:
+                if isinstance(self.data.get(name), str):
+                    return redacted(self.data[name])
+        return f"HTTP {self.status}"
+
+    @property
+    def wait(self) -> timedelta | None:
+        """How long it asks us to wait: Retry-After in seconds or as a date, else ratelimit-reset in seconds."""
+        asked = self.headers.get("Retry-After") or self.headers.get("ratelimit-reset")
+        return read_wait(asked) if asked else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Http:
+    """Calls to one API. `stop` says whether the operator asked to stop."""
+
+    name: str
+    url: str
+    auth: Auth
+    stop: Callable[[], bool]
+    call_s: float = CALL_S
+    session: requests.Session
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """The answer to one POST. Raises DoubtfulCall, ProviderBusy if nothing left, and ProviderRefused."""
+        return self._call("POST", path, body, headers)
+
+    def get(self, path: str) -> Answer:
+        """The answer to a GET. Raises ProviderBusy if there is none; asking again does no harm."""
+        try:
+            return self._call("GET", path, None, {"Accept": "application/json"})
+        except DoubtfulCall as err:
+            raise ProviderBusy(f"{self.name} did not answer: {err}", hint="try again later") from None
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.session.close()
+
+    def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Make a call in a thread of its own, so that a silent server cannot hold us beyond our time."""
+        future: Future[Answer] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(self._exchange(method, path, body, headers))
+            except BaseException as err:  # noqa: BLE001 - handed on to whoever waits
+                future.set_exception(err)
+
+        threading.Thread(target=work, name=f"{self.name}-call", daemon=True).start()
+        return self._awaited(future)
+
+    def _awaited(self, future: Future[Answer]) -> Answer:
+        until = time.monotonic() + self.call_s
+        stopping = False
+        while True:
+            try:
+                return future.result(timeout=_LOOK_S)
+            except TimeoutError:
+                now = time.monotonic()
+                if self.stop() and not stopping:
+                    stopping, until = True, min(until, now + STOP_S)
+                if now >= until:
+                    why = "stopped before it answered" if stopping else f"no answer in {self.call_s:.0f} seconds"
+                    raise DoubtfulCall(why) from None
+
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        url = path if path.startswith(self.url) else self.url + path
+        try:
+            with self.session.request(
+                method,
+                url,
+                data=body,
+                headers={"User-Agent": "newsletter", **headers},
+                auth=self.auth,
+                timeout=(CONNECT_S, self.call_s),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                raw = response.raw.read(BODY_LIMIT + 1, decode_content=True)
+                return Answer(response.status_code, response.headers, _parsed(raw))
+        except requests.exceptions.SSLError:
+            raise ProviderRefused(
+                f"{self.name} cannot be trusted: its certificate does not hold", hint="look at [provider] and the clock"
+            ) from None
+        except requests.exceptions.RequestException as err:
+            if _never_left(err):
+                raise ProviderBusy(f"{self.name} cannot be reached", hint="is the network there?") from None
+            raise DoubtfulCall(f"the line broke ({type(err).__name__})") from None
+        except Exception as err:  # noqa: BLE001 - urllib3's own, while the answer was read
+            raise DoubtfulCall(f"the answer broke off ({type(err).__name__})") from None
+
+
+def connect(name: str, url: str, auth: Auth, stop: Callable[[], bool], *, call_s: float = CALL_S) -> Http:
+    """A way to the API at *url*, with connections that are kept and nothing that is tried twice."""
+    session = requests.Session()
+    session.trust_env = False  # no .netrc may slip in other credentials
+    session.mount("http://", HTTPAdapter(max_retries=0))
+    session.mount("https://", HTTPAdapter(max_retries=0))
+    return Http(name=name, url=url, auth=auth, stop=stop, call_s=call_s, session=session)
+
+
+def bearer(key: str) -> Auth:
+    """Authorization by a bearer token."""
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {key}"
+        return request
+
+    return sign
+
+
+def to_json(data: object) -> bytes:
+    """*data* as compact JSON, the same bytes every time."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def read_wait(asked: str) -> timedelta | None:
+    """A wait in seconds or until an HTTP date; None if it is neither."""
+    if re.fullmatch(r"\d{1,7}(\.\d+)?", asked.strip()):
+        return timedelta(seconds=float(asked))
+    try:
+        at = parsedate_to_datetime(asked)
+    except ValueError:
+        return None
+    return max(timedelta(0), (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC))
+
+
+_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+_SECRET = re.compile(r"\b(re_|key-|SG\.|AKIA)[A-Za-z0-9_.-]{6,}")
+
+
+def redacted(text: str) -> str:
+    """*text* on one line of at most 200 characters, without addresses and keys."""
+    return _SECRET.sub("…", _ADDRESS.sub("…", one_line(text)))[:200]
+
+
+def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - JSON
+    if len(raw) > BODY_LIMIT:
+        return None
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return None
+
+
+def _never_left(err: requests.exceptions.RequestException) -> bool:
+    """Whether the connection was not even opened."""
+    if isinstance(err, requests.exceptions.ConnectTimeout):
+        return True
+    cause = err.args[0] if err.args else None
+    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
+    return isinstance(reason, NewConnectionError | ConnectTimeoutError | NameResolutionError)

@@ -1,0 +1,226 @@
+"""Resend: a hundred whole messages a call, and a key by which it knows a repeated call for a day."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from newsletter.delivery.message import Batch, Row
+from newsletter.delivery.outcome import Event, Look, Receipt, Status
+from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
+from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, bearer, connect, redacted, to_json
+from newsletter.providers.wording import json_lines, label, mailbox, unfolded
+
+BATCH = 100
+CALL_BYTES = 10 * 1024 * 1024
+_SAME_KEY_TRIES = 5
+_SAME_KEY_S = 2.0
+
+# What an error means, by its `name` and, where one name means two things, its HTTP status: the class that it
+# raises (None: the call is looked at more closely), and what the operator must do.
+ERRORS: dict[tuple[int, str], tuple[type[NewsletterError] | None, str]] = {
+    (400, "invalid_idempotency_key"): (ProviderRefused, "please report this: our key should be right"),
+    (400, "validation_error"): (None, "look at the letter and its addresses"),
+    (401, "missing_api_key"): (ProviderRefused, "set NEWSLETTER_RESEND_API_KEY"),
+    (401, "restricted_api_key"): (ProviderRefused, "make a key that may send, and set NEWSLETTER_RESEND_API_KEY"),
+    (403, "invalid_api_key"): (ProviderRefused, "set NEWSLETTER_RESEND_API_KEY to a key that is valid"),
+    (403, "validation_error"): (ProviderRefused, "verify the sender's domain at Resend, or leave its test mode"),
+    (404, "not_found"): (ProviderRefused, "look at [resend] url"),
+    (405, "method_not_allowed"): (ProviderRefused, "look at [resend] url"),
+    (422, "missing_required_field"): (None, "look at the letter and its addresses"),
+    (422, "invalid_from_address"): (ProviderRefused, "mend [sender] address"),
+    (422, "invalid_parameter"): (None, "look at the letter and its addresses"),
+    (422, "validation_error"): (None, "look at the letter and its addresses"),
+    (422, "invalid_attachment"): (ProviderRefused, "please report this: letters have none"),
+    (429, "rate_limit_exceeded"): (ProviderBusy, "set [provider] rate, if this comes often"),
+    (429, "daily_quota_exceeded"): (QuotaReached, "wait for tomorrow, or take a larger plan"),
+    (429, "monthly_quota_exceeded"): (QuotaReached, "take a larger plan"),
+    (503, "service_unavailable"): (ProviderBusy, "wait; see Resend's status page"),
+}
+_SAME_CALL_RUNS = (409, "concurrent_idempotent_requests")
+_OTHER_CONTENT = (409, "invalid_idempotent_request")
+_QUOTA_WAIT = {"daily_quota_exceeded": timedelta(hours=6), "monthly_quota_exceeded": timedelta(hours=24)}
+
+
+class Resend:
+    """Sends by Resend's batch API."""
+
+    name = "resend"
+    batch_size = BATCH
+    record_every = BATCH
+    keeps_keys = timedelta(hours=24)
+
+    def __init__(self, *, url: str, api_key: str, stop: Callable[[], bool], call_s: float = CALL_S) -> None:
+        """Call the API at *url*."""
+        self._http = connect(self.name, url, bearer(api_key), stop, call_s=call_s)
+        self._stop = stop
+
+    def send(self, batch: Batch) -> Iterator[Receipt | None]:
+        """One call for a hundred messages, or more where they are long."""
+        for number, (rows, bodies) in enumerate(_parts(batch)):
+            if self._stop():
+                yield from (Receipt(seq=row.seq, status=Status.PLANNED, reason="asked to stop") for row in rows)
+                continue
+            yield from self._call(rows, bodies, key=f"{batch.key}-{number}")
+
+    def settle(self, batch: Batch) -> Iterator[Receipt | None]:  # noqa: ARG002 - the port's signature
+        """Nothing beyond repeating the call: its list of messages can be searched by nothing that is ours."""
+        yield from ()
+
+    def read_events(self, data: bytes) -> Iterator[Event]:
+        """The events of its webhooks, one JSON object a line."""
+        for record in json_lines(data):
+            inner = record.get("data")
+            status = EVENTS.get(str(record.get("type")))
+            if status and isinstance(inner, dict) and isinstance(inner.get("tags"), dict):
+                bounce = inner.get("bounce")
+                if status is Status.BOUNCED and isinstance(bounce, dict) and bounce.get("type") != "Permanent":
+                    continue
+                reason = redacted(str(bounce.get("message", ""))) if isinstance(bounce, dict) else ""
+                yield Event(
+                    ref=str(inner["tags"].get("ref", "")),
+                    status=status,
+                    provider_id=str(inner.get("email_id", "")),
+                    reason=reason,
+                )
+
+    def examine(self) -> Iterator[Look]:
+        """Whether the key is right and a domain is verified. What is left of the quota, Resend does not tell."""
+        answer = self._http.get("/domains")
+        if answer.status != 200:
+            raise _error(answer)
+        found = answer.data.get("data", []) if isinstance(answer.data, dict) else []
+        verified = sorted(str(each.get("name")) for each in found if each.get("status") == "verified")
+        fix = "" if verified else "verify the sender's domain at Resend"
+        yield Look(
+            what="provider", ok=bool(verified), detail=f"resend, for {', '.join(verified) or 'no domain'}", fix=fix
+        )
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def _call(self, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
+        """The receipts of one call, repeated only where Resend says that it is still at it."""
+        body = b"[" + b",".join(bodies) + b"]"
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key, "x-batch-validation": "permissive"}
+        for _ in range(_SAME_KEY_TRIES):
+            try:
+                answer = self._http.post("/emails/batch", body, headers)
+            except DoubtfulCall as err:
+                yield from _unknown(rows, str(err))
+                return
+            if (answer.status, _name(answer)) != _SAME_CALL_RUNS:
+                yield from self._read(answer, rows, bodies, key=key)
+                return
+            if self._stop():
+                break
+            time.sleep(min(answer.wait.total_seconds(), 10) if answer.wait else _SAME_KEY_S)
+        yield from _unknown(rows, "the same call was still running")
+
+    def _read(self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
+        if answer.status == 200:
+            yield from _accepted(answer, rows)
+        elif (answer.status, _name(answer)) == _OTHER_CONTENT:
+            yield from _unknown(rows, "Resend had this call before, with other contents")
+        elif answer.status >= 500 and (answer.status, _name(answer)) not in ERRORS:
+            yield from _unknown(rows, f"Resend failed: {answer.text('message')}")
+        else:
+            raised, hint = ERRORS.get((answer.status, _name(answer)), (ProviderRefused, "see Resend's documentation"))
+            if raised is not None:
+                raise _error(answer, raised, hint)
+            yield from self._halves(answer, rows, bodies, key=key)
+
+    def _halves(self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
+        """Where one message made it refuse all of a call, find that one."""
+        if len(rows) == 1:
+            yield Receipt(seq=rows[0].seq, status=Status.REFUSED, reason=answer.text("message"))
+            return
+        middle = len(rows) // 2
+        yield from self._call(rows[:middle], bodies[:middle], key=f"{key}a")
+        yield from self._call(rows[middle:], bodies[middle:], key=f"{key}b")
+
+
+EVENTS = {
+    "email.sent": Status.ACCEPTED,
+    "email.delivered": Status.DELIVERED,
+    "email.bounced": Status.BOUNCED,
+    "email.complained": Status.COMPLAINED,
+    "email.failed": Status.REFUSED,
+    "email.suppressed": Status.REFUSED,
+}
+
+
+def _parts(batch: Batch) -> Iterator[tuple[list[Row], list[bytes]]]:
+    """The batch in parts that fit into a call: the same ones for the same batch."""
+    rows: list[Row] = []
+    bodies: list[bytes] = []
+    size = 0
+    for row in batch.rows:
+        body = to_json(_message(batch, row))
+        if rows and (size + len(body) > CALL_BYTES or len(rows) == BATCH):
+            yield rows, bodies
+            rows, bodies, size = [], [], 0
+        rows.append(row)
+        bodies.append(body)
+        size += len(body)
+    if rows:
+        yield rows, bodies
+
+
+def _message(batch: Batch, row: Row) -> dict[str, Any]:
+    letter = batch.letter
+    body = letter.bodies[row.variant]
+    headers = {name: unfolded(pieces.fill(row.values)) for name, pieces in letter.own_headers}
+    message: dict[str, Any] = {
+        "from": mailbox(*letter.sender),
+        "to": [mailbox(row.name, row.address)],
+        "subject": letter.subject.fill(row.values).decode(),
+        "html": body.html.fill(row.values).decode(),
+        "text": body.text.fill(row.values).decode(),
+        "headers": headers | {"Message-ID": f"<{row.ref}@{letter.domain}>"},
+        "tags": [{"name": "run", "value": label(letter.issue_id)}, {"name": "ref", "value": label(row.ref)}],
+    }
+    if letter.reply_to:
+        message["reply_to"] = letter.reply_to
+    return message
+
+
+def _accepted(answer: Answer, rows: Sequence[Row]) -> Iterator[Receipt]:
+    """A receipt for each row: `errors` names the refused ones by index, `data` holds the others in order."""
+    data = answer.data if isinstance(answer.data, dict) else {}
+    ids, errors = data.get("data"), data.get("errors") or []
+    refused = {each.get("index"): each for each in errors if isinstance(each, dict)}
+    if not isinstance(ids, list) or len(ids) + len(refused) != len(rows):
+        yield from _unknown(rows, "Resend's answer cannot be read")
+        return
+    names = iter(ids)
+    for index, row in enumerate(rows):
+        if index in refused:
+            reason = redacted(str(refused[index].get("message", "")))
+            yield Receipt(seq=row.seq, status=Status.REFUSED, reason=reason)
+        else:
+            said = next(names)
+            name = str(said.get("id", "")) if isinstance(said, dict) else ""
+            yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=name)
+
+
+def _unknown(rows: Sequence[Row], reason: str) -> Iterator[Receipt]:
+    return (Receipt(seq=row.seq, status=Status.UNKNOWN, reason=reason) for row in rows)
+
+
+def _name(answer: Answer) -> str:
+    name = answer.data.get("name") if isinstance(answer.data, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _error(
+    answer: Answer, raised: type[NewsletterError] = ProviderRefused, hint: str = "see Resend's documentation"
+) -> NewsletterError:
+    message = f"Resend: {answer.text('message')} ({_name(answer) or answer.status})"
+    if issubclass(raised, ProviderBusy):
+        wait = answer.wait if raised is not QuotaReached else answer.wait or _QUOTA_WAIT.get(_name(answer))
+        return raised(message, hint=hint, wait=wait)
+    return raised(message, hint=hint)

@@ -1,0 +1,85 @@
+"""Mailgun, as its documentation describes it (messages and events, read July 2024 and August 2026)."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from base64 import b64encode
+from urllib.parse import parse_qs, urlsplit
+
+from tests.cloud.resend import address
+from tests.cloud.server import Call, Cloud, Delivered, Reply
+
+KEY = "key-0123456789abcdef-tests"
+DOMAIN = "letters.example.org"
+OPTION_BYTES = 16 * 1024
+
+
+def mailgun(cloud: Cloud, call: Call) -> Reply:
+    """Answer a call."""
+    if call.headers.get("authorization") != "Basic " + b64encode(f"api:{KEY}".encode()).decode():
+        return Reply(401, {"message": "Forbidden"})
+    path = urlsplit(call.path).path
+    if path == f"/v3/domains/{DOMAIN}":
+        return Reply(200, {"domain": {"name": DOMAIN, "state": "active"}})
+    if not path.startswith(f"/v3/{DOMAIN}/"):
+        return Reply(404, {"message": "Domain not found"})
+    return events(cloud, call) if path.endswith("/events") else messages(cloud, call)
+
+
+def messages(cloud: Cloud, call: Call) -> Reply:
+    form = parse_qs(call.body.decode(), keep_blank_values=True)
+    if len(form["to"]) > 1000:
+        return Reply(400, {"message": "Too many recipients, max is 1000"})
+    options = sum(len(name) + len(value) for name in form if name[:2] in ("o:", "h:", "v:") for value in form[name])
+    if options > OPTION_BYTES:
+        return Reply(400, {"message": "o:, h: and v: parameters are limited to 16 KB"})
+    try:
+        variables = json.loads(form["recipient-variables"][0])
+    except (KeyError, ValueError):
+        return Reply(400, {"message": "'recipient-variables' parameter is not a valid JSON"})
+    to = [address(each) for each in form["to"]]
+    if any(each.endswith("@refused.example.org") for each in to):
+        return Reply(400, {"message": "to parameter is not a valid address. please check documentation"})
+    name = f"<{time.time_ns()}@{DOMAIN}>"
+    taken = tuple(merged(form, each, variables.get(each, {})) for each in to)
+    return Reply(200, {"id": name, "message": "Queued. Thank you."}, takes=taken)
+
+
+def merged(form: dict[str, list[str]], to: str, variables: dict[str, str]) -> Delivered:
+    """What one recipient gets: a placeholder that has no value stays as it stands."""
+
+    def fill(name: str) -> str:
+        return re.sub(
+            r"%recipient\.([^%]+)%", lambda found: str(variables.get(found[1], found[0])), form.get(name, [""])[0]
+        )
+
+    return Delivered(
+        provider="mailgun",
+        run=form["o:tag"][0] if form["o:tag"] == form["v:run"] else "",
+        ref=fill("v:ref"),
+        to=to,
+        subject=fill("subject"),
+        html=fill("html"),
+        text=fill("text"),
+        headers={name.removeprefix("h:"): fill(name) for name in form if name.startswith("h:")},
+    )
+
+
+def events(cloud: Cloud, call: Call) -> Reply:
+    """Three to a page."""
+    query = parse_qs(urlsplit(call.path).query)
+    page = int(query.get("page", ["0"])[0])
+    found = [each for each in cloud.accepted if each.run == query["tags"][0]]
+    items = [
+        {
+            "event": "accepted",
+            "recipient": each.to,
+            "user-variables": {"ref": each.ref, "run": each.run},
+            "message": {"headers": {"message-id": f"m{number}@{DOMAIN}"}},
+        }
+        for number, each in enumerate(found)
+    ]
+    following = f"{cloud.url}/v3/{DOMAIN}/events?tags={query['tags'][0]}&page={page + 1}"
+    return Reply(200, {"items": items[page * 3 : page * 3 + 3], "paging": {"next": following}})
