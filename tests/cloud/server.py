@@ -94,7 +94,8 @@ class Cloud:
             def do_GET(self) -> None:
                 cloud.handle(self)
 
-            do_POST = do_GET
+            def do_POST(self) -> None:
+                cloud.handle(self)
 
             def log_message(self, *_: object) -> None:
                 pass

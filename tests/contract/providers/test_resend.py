@@ -1,0 +1,137 @@
+"""Resend: the contract, its keys, and every error that it documents."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+
+from newsletter.delivery.outcome import Event, Status
+from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
+from newsletter.providers import resend as module
+from newsletter.providers.resend import ERRORS, Resend
+from tests.cloud.resend import KEY, error, resend
+from tests.cloud.server import DROP, HALF, Cloud
+from tests.contract.providers.clouds import CloudWorld, never, nowhere
+from tests.contract.providers.contract import ProviderContract, kept, leads_to, same_call_sends_once
+from tests.contract.providers.letters import crowd
+
+
+@pytest.fixture
+def world() -> Iterator[CloudWorld]:
+    with Cloud({"/": resend}) as cloud:
+        yield CloudWorld(cloud)
+
+
+@pytest.fixture
+def make(world: CloudWorld) -> Callable[..., Resend]:
+    def made(*, stop: Callable[[], bool] = never, key: str = KEY) -> Resend:
+        return Resend(url=world.cloud.url, api_key=key, stop=stop, call_s=1)
+
+    return made
+
+
+@pytest.fixture
+def make_locked_out(make: Callable[..., Resend]) -> Callable[..., Resend]:
+    return lambda: make(key="re_a_wrong_key_1234")
+
+
+@pytest.fixture
+def make_nowhere() -> Callable[..., Resend]:
+    return lambda: Resend(url=nowhere(), api_key=KEY, stop=never)
+
+
+class TestResend(ProviderContract):
+    secrets = (KEY, "re_a_wrong_key_1234")
+
+
+def test_the_same_call_sends_once(make, world) -> None:
+    same_call_sends_once(make(), world, crowd(5))
+
+
+@pytest.mark.parametrize("fault", [DROP, HALF])
+def test_a_call_without_an_answer_is_settled_by_repeating_it(make, world, fault) -> None:
+    world.fails(fault)
+    batch = crowd(5)
+    assert {each.status for each in kept(make().send(batch)).values()} == {Status.UNKNOWN}
+    assert {each.status for each in kept(make().send(batch)).values()} == {Status.ACCEPTED}
+    assert len(world.accepted()) == 5
+
+
+def test_a_call_that_is_still_running_is_asked_for_again(make, world) -> None:
+    busy = error(409, "concurrent_idempotent_requests", "still running", **{"Retry-After": "0"})
+    world.cloud.answers.extend([busy, busy])
+    assert {each.status for each in kept(make().send(crowd(2))).values()} == {Status.ACCEPTED}
+    assert len({call.headers["idempotency-key"] for call in world.cloud.sends}) == 1
+
+
+def test_long_letters_are_more_calls_with_a_key_each(make, world, monkeypatch) -> None:
+    monkeypatch.setattr(module, "CALL_BYTES", 200_000)
+    assert len(kept(make().send(crowd(40)))) == 40
+    assert world.calls() > 1
+    assert all(len(call.body) <= 200_100 for call in world.cloud.sends)
+    assert len({call.headers["idempotency-key"] for call in world.cloud.sends}) == world.calls()
+    assert len(world.accepted()) == 40
+
+
+@pytest.mark.parametrize(("status", "name"), ERRORS)
+def test_every_documented_error_leads_to_its_class(make, world, status: int, name: str) -> None:
+    raised, _ = ERRORS[status, name]
+    world.cloud.answers.append(error(status, name, "what it says"))
+    leads_to(make(), raised)
+    assert world.accepted() == []
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "raised"),
+    [
+        (409, "invalid_idempotent_request", None),
+        (500, "internal_server_error", None),
+        (502, "", None),
+        (418, "teapot", ProviderRefused),
+    ],
+)
+def test_what_it_does_not_document_is_in_doubt_or_stops_the_run(
+    make, world, status: int, name: str, raised: type[NewsletterError] | None
+) -> None:
+    world.cloud.answers.append(error(status, name, "what it says"))
+    leads_to(make(), raised)
+
+
+@pytest.mark.parametrize(("headers", "wait"), [({"retry-after": "7"}, 7), ({"ratelimit-reset": "3"}, 3), ({}, None)])
+def test_slow_down_says_how_long(make, world, headers: dict[str, str], wait: int | None) -> None:
+    world.cloud.answers.append(error(429, "rate_limit_exceeded", "Too many requests", **headers))
+    with pytest.raises(ProviderBusy) as caught:
+        kept(make().send(crowd(1)))
+    assert caught.value.wait == (None if wait is None else timedelta(seconds=wait))
+
+
+def test_a_used_up_quota_says_how_long(make, world) -> None:
+    world.cloud.answers.append(error(429, "daily_quota_exceeded", "Daily quota reached"))
+    leads_to(make(), QuotaReached, wait=timedelta(hours=6))
+
+
+def test_its_events_are_read() -> None:
+    def event(kind: str, **more: object) -> str:
+        data = {"email_id": "e1", "tags": {"ref": "1-abc", "run": "r"}, **more}
+        return json.dumps({"type": kind, "created_at": "2026-11-23T08:00:00Z", "data": data})
+
+    lines = [
+        event("email.sent"),
+        event("email.bounced", bounce={"type": "Permanent", "message": "no box for zoe@example.org"}),
+        event("email.bounced", bounce={"type": "Transient", "message": "full"}),
+        event("email.opened"),
+        event("email.delivered", tags=[]),
+    ]
+    found = list(Resend(url="https://x.example.org", api_key=KEY, stop=never).read_events("\n".join(lines).encode()))
+    assert found == [
+        Event(ref="1-abc", status=Status.ACCEPTED, provider_id="e1"),
+        Event(ref="1-abc", status=Status.BOUNCED, provider_id="e1", reason="no box for …"),
+    ]
+
+
+def test_a_file_that_holds_no_events_is_refused(make) -> None:
+    with pytest.raises(ProviderRefused, match="cannot be read"):
+        list(make().read_events(b"ref,status\n"))
