@@ -27,7 +27,6 @@ from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 if TYPE_CHECKING:
     from requests import PreparedRequest
 
-    from newsletter.providers.http import Auth
 
 BATCH = 50
 HEADERS, HEADER_LENGTH = 15, 995
@@ -288,7 +287,7 @@ def _error(answer: Answer) -> NewsletterError:
     return raised(message, hint=hint)
 
 
-def _signer(credentials: Credentials, region: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+def _signer(credentials: Credentials, region: str) -> Auth:
     """Signs a request as AWS wants it (Signature Version 4); the service is called `ses` in signatures."""
 
     def sign(request: PreparedRequest) -> PreparedRequest:
