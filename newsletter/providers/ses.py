@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 from newsletter.delivery.message import Batch, Body, Row
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
-from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, connect, redacted, to_json
+from newsletter.providers.http import CALL_S, Answer, Auth, DoubtfulCall, connect, redacted, to_json
 from newsletter.providers.merge import Merge, Syntax
 from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 
