@@ -21,7 +21,8 @@ from newsletter.pieces import one_line
 from newsletter.store import statements
 from newsletter.store.db import Database, append
 from newsletter.store.rows import person
-from newsletter.store.tables import BatchState, epoch, outcomes
+from newsletter.store.kinds import epoch
+from newsletter.store.tables import BatchState, outcomes
 from newsletter.store.workers import hand_of, is_gone
 
 _Batch = Row[*tuple[Any, ...]]

@@ -19,7 +19,7 @@ from newsletter.delivery.plan import Forecast, Plan, PlannedIssue
 from newsletter.errors import StoreError
 from newsletter.store import rules
 from newsletter.store.db import Database, wait_longer
-from newsletter.store.tables import BatchState, batches, deliveries, exclusions, issues, subscribers, zone_dues
+from newsletter.store.tables import BatchState, batches, deliveries, exclusions, issues, revisions, subscribers, zone_dues
 
 BATCH = 1000  # deliveries per planned batch: more gain nothing, fewer cost commits
 
@@ -57,7 +57,8 @@ class SqlPlanner:
             wait_longer(connection)
             if not self._db.is_sqlite:
                 # Before the first statement that sees anything: whoever waits here sees the plan it waited for.
-                connection.execute(text("LOCK TABLE issues IN SHARE ROW EXCLUSIVE MODE"))
+                # Of a table that only plans write: nobody who pauses another issue must wait here.
+                connection.execute(text("LOCK TABLE deliveries IN SHARE ROW EXCLUSIVE MODE"))
             existing = _find(connection, plan.issue_id)
             if existing is None:
                 _write(connection, plan, now=now)
@@ -90,11 +91,13 @@ _ISSUES = select(
     issues.c.secret,
     issues.c.planned_at,
     issues.c.candidates,
+    issues.c.paused,
+    issues.c.cancelled,
 )
 
 
 def _planned(row: Row[*tuple[Any, ...]]) -> PlannedIssue:
-    no, issue_id, revision, edition_hash, secret, planned_at, candidates = row
+    no, issue_id, revision, edition_hash, secret, planned_at, candidates, paused, cancelled = row
     return PlannedIssue(
         no=no,
         issue_id=issue_id,
@@ -103,6 +106,8 @@ def _planned(row: Row[*tuple[Any, ...]]) -> PlannedIssue:
         secret=bytes(secret),
         planned_at=planned_at,
         candidates=candidates,
+        paused=paused,
+        cancelled=cancelled,
     )
 
 
@@ -155,6 +160,8 @@ def _write_issue(connection: Connection, plan: Plan, *, no: int, candidates: int
             candidates=candidates,
         )
     )
+    first = {"issue_no": no, "revision": plan.revision, "edition_hash": plan.edition_hash, "at": now}
+    connection.execute(insert(revisions), first)
     dues = [{"issue_no": no, "zone": zone, "due_at": due_at} for zone, due_at in plan.due.items()]
     if dues:
         connection.execute(insert(zone_dues), dues)

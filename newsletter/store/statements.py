@@ -15,7 +15,8 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from newsletter.store import rules
 from newsletter.store.rows import COLUMNS
-from newsletter.store.tables import BatchState, Instant, batches, deliveries, moves, outcomes, subscribers
+from newsletter.store.kinds import Instant
+from newsletter.store.tables import BatchState, batches, deliveries, moves, outcomes, subscribers
 
 _NAMED = and_(batches.c.issue_no == bindparam("issue"), batches.c.lo == bindparam("first"))
 _IS_CLAIMED = batches.c.state == BatchState.CLAIMED.value

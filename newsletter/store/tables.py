@@ -7,16 +7,13 @@ per row would cost more than the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -24,38 +21,15 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
-    event,
+    false,
+    literal_column,
 )
 
 from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.delivery.outcome import Status
-
-
-def epoch(at: datetime) -> int:
-    """*at* as whole seconds of the epoch, rounded down; raises ValueError if it is naive."""
-    if at.tzinfo is None:
-        raise ValueError("an instant must be timezone-aware")
-    return int(at.timestamp() // 1)
-
-
-def instant(seconds: int) -> datetime:
-    """The aware UTC instant of *seconds* since the epoch."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime, kept as epoch seconds: sorts and compares alike on every database."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else epoch(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else instant(value)
+from newsletter.store.kinds import Instant, one_of
+from newsletter.store.triggers import keep
 
 
 class BatchState(StrEnum):
@@ -66,9 +40,14 @@ class BatchState(StrEnum):
     DONE = "done"  # every delivery of it has an outcome
 
 
-def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
-    words = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({words})", name=column)
+class Deed(StrEnum):
+    """What a person can decide about a planned issue."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    CORRECT = "correct"
+    RESOLVE = "resolve"
 
 
 metadata = MetaData(
@@ -109,8 +88,8 @@ subscribers = Table(
     Column("attributes", Text, nullable=False),  # a JSON object of strings
     Column("leave_token", Text, nullable=False, unique=True),
     Column("joined_at", Instant, nullable=False),
-    _one_of("state", State),
-    _one_of("zone_source", ZoneSource),
+    one_of("state", State),
+    one_of("zone_source", ZoneSource),
 )
 
 # Evidence: only ever added to (triggers refuse all changes); erasing a person may delete it, row by row.
@@ -124,9 +103,10 @@ consent_events = Table(
     Column("source", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("state", Text),
-    _one_of("state", State),
+    one_of("state", State),
     sqlite_with_rowid=False,
 )
+keep(consent_events, erasable=True)
 
 suppressions = Table(
     "suppressions",
@@ -158,7 +138,36 @@ issues = Table(
     Column("due_elsewhere", Instant, nullable=False),
     Column("planned_at", Instant, nullable=False),
     Column("candidates", Integer, nullable=False),
+    Column("paused", Text, nullable=False, server_default=""),  # why; empty if it goes on
+    Column("cancelled", Text, nullable=False, server_default=""),
 )
+
+# Every edition that an issue was sent with, from when on; `issues` has the one that is sent now.
+revisions = Table(
+    "revisions",
+    metadata,
+    Column("issue_no", Integer, ForeignKey("issues.no"), primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("edition_hash", Text, ForeignKey("editions.hash"), nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+keep(revisions, erasable=False)
+
+# What people decided about an issue, and why.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("issue_no", Integer, ForeignKey("issues.no"), primary_key=True, autoincrement=False),
+    Column("no", Integer, primary_key=True, autoincrement=False),  # counts from 1 for each issue
+    Column("at", Instant, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    one_of("what", Deed),
+    sqlite_with_rowid=False,
+)
+keep(decisions, erasable=False)
 
 # When each time zone is due, as it was when the plan was written.
 zone_dues = Table(
@@ -205,11 +214,15 @@ batches = Table(
     Column("claimed_at", Instant),  # of the first claim, kept for ever
     Column("lease_until", Instant),
     Column("worker", Text),
+    Column("revision", Integer),  # of the issue, at the last claim; empty before the first
+    Column("sealed", LargeBinary),  # the digest of what is handed over, kept before the call
+    # Held only to ask about deliveries in doubt: then what has no outcome was never handed over.
+    Column("settling", Boolean, nullable=False, server_default=false()),
     CheckConstraint("lo < hi", name="range"),
     CheckConstraint("(state = 'claimed') = (worker IS NOT NULL)", name="worker"),
     CheckConstraint("(state = 'claimed') = (lease_until IS NOT NULL)", name="lease"),
     Index(None, "issue_no", "state", "lo"),
-    _one_of("state", BatchState),
+    one_of("state", BatchState),
     sqlite_with_rowid=False,
 )
 
@@ -224,8 +237,19 @@ outcomes = Table(
     Column("provider_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("values_digest", LargeBinary, nullable=False),
-    _one_of("status", [status for status in Status if status not in (Status.PLANNED, Status.CLAIMED)]),
+    Column("retry_at", Instant),  # of what is deferred
+    Column("revision", Integer, nullable=False, server_default="1"),
+    one_of("status", [status for status in Status if status not in (Status.PLANNED, Status.CLAIMED)]),
     sqlite_with_rowid=False,
+)
+
+# Both are small, and found at once among millions of outcomes: what waits, and what is in doubt.
+_waits, _doubtful = outcomes.c.retry_at.is_not(None), outcomes.c.status == literal_column("'unknown'")
+Index(
+    "ix_outcomes_retry_at", outcomes.c.issue_no, outcomes.c.retry_at, sqlite_where=_waits, postgresql_where=_waits
+)
+Index(
+    "ix_outcomes_unknown", outcomes.c.issue_no, outcomes.c.seq, sqlite_where=_doubtful, postgresql_where=_doubtful
 )
 
 # What an outcome was before it changed, so that nothing is forgotten.
@@ -241,39 +265,17 @@ moves = Table(
     Column("old_reason", Text, nullable=False),
     Column("new", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    _one_of("old", Status),
-    _one_of("new", Status),
+    one_of("old", Status),
+    one_of("new", Status),
     sqlite_with_rowid=False,
 )
 
-APPEND_ONLY = {
-    "sqlite": [
-        """
-        CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
-        BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END
-        """,
-        """
-        CREATE TRIGGER consent_events_no_replace BEFORE INSERT ON consent_events
-        WHEN EXISTS (SELECT 1 FROM consent_events WHERE subscriber_id = NEW.subscriber_id AND no = NEW.no)
-        BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END
-        """,
-    ],
-    "postgresql": [
-        """
-        CREATE FUNCTION consent_events_append_only() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'consent_events is append-only'; END $$
-        """,
-        """
-        CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
-        FOR EACH ROW EXECUTE FUNCTION consent_events_append_only()
-        """,
-        """
-        CREATE TRIGGER consent_events_no_truncate BEFORE TRUNCATE ON consent_events
-        FOR EACH STATEMENT EXECUTE FUNCTION consent_events_append_only()
-        """,
-    ],
-}
-
-for _dialect, _statements in APPEND_ONLY.items():
-    for _statement in _statements:
-        event.listen(consent_events, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+# What all senders share about a provider.
+gates = Table(
+    "gates",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("free_at", BigInteger, nullable=False),  # milliseconds of the epoch: when the next message may leave
+    Column("blocked_until", Instant),
+    Column("why", Text, nullable=False),
+)

@@ -59,7 +59,8 @@ def test_the_migrations_lead_to_the_tables(db):
     by_migration = details(db)
     with db.writing() as connection:
         metadata.drop_all(connection)
-        connection.execute(text("DROP FUNCTION consent_events_append_only")) if not db.is_sqlite else None
+        for table in ("consent_events", "decisions", "revisions") if not db.is_sqlite else ():
+            connection.execute(text(f"DROP FUNCTION {table}_append_only"))
         metadata.create_all(connection)
     assert by_migration == details(db)
     assert len(by_migration) > 10
