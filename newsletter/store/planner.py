@@ -19,7 +19,16 @@ from newsletter.delivery.plan import Forecast, Plan, PlannedIssue
 from newsletter.errors import StoreError
 from newsletter.store import rules
 from newsletter.store.db import Database, wait_longer
-from newsletter.store.tables import BatchState, batches, deliveries, exclusions, issues, revisions, subscribers, zone_dues
+from newsletter.store.tables import (
+    BatchState,
+    batches,
+    deliveries,
+    exclusions,
+    issues,
+    revisions,
+    subscribers,
+    zone_dues,
+)
 
 BATCH = 1000  # deliveries per planned batch: more gain nothing, fewer cost commits
 

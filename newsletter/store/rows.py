@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, exists, select
 
 from newsletter.audience.subscriber import State, Subscriber, ZoneSource
+from newsletter.store.kinds import instant
 from newsletter.store.tables import subscribers, suppressions
 
 _STATES = {state.value: state for state in State}
@@ -41,13 +43,22 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
 
 def person(row: Sequence[Any]) -> Subscriber:
     """The Subscriber in a row that begins with COLUMNS."""
+    return _person(row, row[5])
+
+
+def raw_person(row: Sequence[Any]) -> Subscriber:
+    """The same, where the instant is still in seconds (see `quick`)."""
+    return _person(row, None if row[5] is None else instant(row[5]))
+
+
+def _person(row: Sequence[Any], paused_until: datetime | None) -> Subscriber:
     return Subscriber(
         id=row[0],
         address=row[1],
         name=row[2],
         first_name=row[3],
         state=_STATES[row[4]],
-        paused_until=row[5],
+        paused_until=paused_until,
         suppressed=bool(row[6]),
         zone=row[7],
         zone_source=_SOURCES[row[8]],

@@ -245,12 +245,8 @@ outcomes = Table(
 
 # Both are small, and found at once among millions of outcomes: what waits, and what is in doubt.
 _waits, _doubtful = outcomes.c.retry_at.is_not(None), outcomes.c.status == literal_column("'unknown'")
-Index(
-    "ix_outcomes_retry_at", outcomes.c.issue_no, outcomes.c.retry_at, sqlite_where=_waits, postgresql_where=_waits
-)
-Index(
-    "ix_outcomes_unknown", outcomes.c.issue_no, outcomes.c.seq, sqlite_where=_doubtful, postgresql_where=_doubtful
-)
+Index("ix_outcomes_retry_at", outcomes.c.issue_no, outcomes.c.retry_at, sqlite_where=_waits, postgresql_where=_waits)
+Index("ix_outcomes_unknown", outcomes.c.issue_no, outcomes.c.seq, sqlite_where=_doubtful, postgresql_where=_doubtful)
 
 # What an outcome was before it changed, so that nothing is forgotten.
 moves = Table(
