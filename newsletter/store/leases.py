@@ -11,7 +11,7 @@ from newsletter.errors import LeaseLost
 from newsletter.store import statements
 from newsletter.store.kinds import instant
 from newsletter.store.quick import Quick
-from newsletter.store.rows import raw_person
+from newsletter.store.rows import person
 from newsletter.store.workers import hand_of, is_gone
 
 _NO_LIMIT = 2**31 - 1  # no delivery has such a number
@@ -33,12 +33,8 @@ class Batch(NamedTuple):
     settling: bool
 
 
-class Member(NamedTuple):
-    """A delivery of a batch; `barred` says why the person may not be mailed now."""
-
-    seq: int
-    person: Subscriber
-    barred: str
+# A delivery of a batch: its seq, the person, and why they may not be mailed now, if so.
+Member = tuple[int, Subscriber, str]
 
 
 def next_due(quick: Quick, issue_no: int, *, now: int, not_before: int, below: int | None) -> tuple[Batch, str] | None:
@@ -108,11 +104,11 @@ def members(quick: Quick, batch: Batch, *, now: int, in_doubt: bool = False) -> 
     rows = quick.all(statements.MEMBERS, span | {"now": now})
     if in_doubt:
         wanted = _seqs(quick.all(statements.IN_DOUBT, span))
-        rows = [row for row in rows if row[-2] in wanted]
+        rows = [row for row in rows if row[13] in wanted]
     elif batch.claimed_at is not None:  # a batch that was never claimed has no outcomes
         known = _seqs(quick.all(statements.SETTLED, span))
-        rows = [row for row in rows if row[-2] not in known]
-    return [Member(row[-2], raw_person(row), row[-1] or "") for row in rows]
+        rows = [row for row in rows if row[13] not in known]
+    return [(row[13], person(row), row[14] or "") for row in rows]
 
 
 def hold_members(quick: Quick, batch: Batch) -> None:
@@ -167,7 +163,7 @@ def claim_of(
         edition_hash=edition_hash,
         sealed=bytes(batch.sealed or b""),
         deliveries=tuple(
-            Claimed(seq=seq, person=who, deferrals=times.get(seq, 0), barred=why) for seq, who, why in found
+            [Claimed(seq=seq, person=who, deferrals=times.get(seq, 0), barred=why) for seq, who, why in found]
         ),
     )
 

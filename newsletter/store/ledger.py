@@ -56,13 +56,9 @@ class SqlLedger:
                 # By what was known of the batch before: one that was never claimed has no outcomes to leave out.
                 asked = taken._replace(claimed_at=batch.claimed_at)
                 everyone = leases.members(quick, asked, now=at)
-                gone = [
-                    Receipt(seq=each.seq, status=Status.SUPPRESSED, reason=each.barred)
-                    for each in everyone
-                    if each.barred
-                ]
+                gone = [Receipt(seq=seq, status=Status.SUPPRESSED, reason=why) for seq, _, why in everyone if why]
                 quick.append(outcomes, _outcomes(issue_no, gone, revision=taken.revision, digests={}, now=now))
-                mailable = [each for each in everyone if not each.barred] if gone else everyone
+                mailable = [each for each in everyone if not each[2]] if gone else everyone
                 if mailable:
                     put_off = leases.deferrals(quick, asked)
                     return leases.claim_of(taken, mailable, edition_hash=edition_hash, put_off=put_off)
@@ -181,9 +177,8 @@ def _outcomes(
         if status is Status.DEFERRED:
             retry_at = epoch(now + (_PATIENCE if receipt.wait is None else receipt.wait) + _ROUND_UP)
         # A provider may say anything, and no database takes NUL or half a character.
-        provider_id, reason = one_line(receipt.provider_id), one_line(receipt.reason)
-        digest = digests.get(receipt.seq, b"")
-        rows.append((issue_no, receipt.seq, word, at, provider_id, reason, digest, retry_at, revision))
+        said = one_line(receipt.provider_id), one_line(receipt.reason)
+        rows.append((issue_no, receipt.seq, word, at, *said, digests.get(receipt.seq, b""), retry_at, revision))
     return rows
 
 

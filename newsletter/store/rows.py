@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -42,29 +41,21 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
 
 
 def person(row: Sequence[Any]) -> Subscriber:
-    """The Subscriber in a row that begins with COLUMNS."""
-    return _person(row, row[5])
-
-
-def raw_person(row: Sequence[Any]) -> Subscriber:
-    """The same, where the instant is still in seconds (see `quick`)."""
-    return _person(row, None if row[5] is None else instant(row[5]))
-
-
-def _person(row: Sequence[Any], paused_until: datetime | None) -> Subscriber:
+    """The Subscriber in a row that begins with COLUMNS; an instant may still be in seconds (see `quick`)."""
+    paused_until, attributes = row[5], row[11]
     return Subscriber(
         id=row[0],
         address=row[1],
         name=row[2],
         first_name=row[3],
         state=_STATES[row[4]],
-        paused_until=paused_until,
+        paused_until=instant(paused_until) if isinstance(paused_until, int) else paused_until,
         suppressed=bool(row[6]),
         zone=row[7],
         zone_source=_SOURCES[row[8]],
         language=row[9],
         tags=read_tags(row[10]),
-        attributes=read_attributes(row[11]),
+        attributes=_NOTHING if attributes == "{}" else read_attributes(attributes),
         leave_token=row[12],
     )
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.delivery.outcome import Status
-from newsletter.store.kinds import Instant, one_of
+from newsletter.store.kinds import Instant, one_of, one_of_these
 from newsletter.store.triggers import keep
 
 
@@ -239,7 +239,7 @@ outcomes = Table(
     Column("values_digest", LargeBinary, nullable=False),
     Column("retry_at", Instant),  # of what is deferred
     Column("revision", Integer, nullable=False, server_default="1"),
-    one_of("status", [status for status in Status if status not in (Status.PLANNED, Status.CLAIMED)]),
+    one_of_these("status", [status for status in Status if status not in (Status.PLANNED, Status.CLAIMED)]),
     sqlite_with_rowid=False,
 )
 
