@@ -66,8 +66,9 @@ class Quick:
     def first(self, statement: Executable, values: Values) -> tuple[Any, ...] | None:
         """The first row, or None."""
         words, fixed = self._statements.of(statement)
-        row: tuple[Any, ...] | None = self._raw.execute(words, {**fixed, **values}).fetchone()
-        return row
+        # All are fetched: with one left unread, SQLite would hold the statement open and could not commit.
+        rows: list[tuple[Any, ...]] = self._raw.execute(words, {**fixed, **values}).fetchall()
+        return rows[0] if rows else None
 
     def all(self, statement: Executable, values: Values) -> list[tuple[Any, ...]]:
         """All rows."""

@@ -15,8 +15,10 @@ from newsletter.audience.predicate import EVERYONE
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Claim, Plan, PlannedIssue
 from newsletter.store.chronicle import SqlChronicle
+from newsletter.store.controls import SqlControls
 from newsletter.store.db import Database, connect
 from newsletter.store.editions import SqlEditions
+from newsletter.store.gate import SqlGate
 from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.schema import upgrade
@@ -56,6 +58,14 @@ class Store:
         return SqlChronicle(self.db)
 
     @property
+    def controls(self) -> SqlControls:
+        return SqlControls(self.db)
+
+    @property
+    def gate(self) -> SqlGate:
+        return SqlGate(self.db)
+
+    @property
     def editions(self) -> SqlEditions:
         return SqlEditions(self.db)
 
@@ -85,6 +95,21 @@ class Store:
     def accept(self, claim: Claim, *, now: datetime = NOW) -> None:
         receipts = [accepted(each.seq) for each in claim.deliveries]
         self.ledger.record(claim, receipts, digests={}, now=now)
+
+    def close(self, claim: Claim, *, now: datetime = NOW) -> None:
+        self.ledger.record(claim, [], digests={}, now=now, close=True)
+
+    def leave_in_doubt(self, no: int, *seqs: int, limit: int = 1000, now: datetime = NOW) -> None:
+        """Claim, have these in doubt and all others accepted, and give back."""
+        claim = self.claim(no, limit=limit, now=now)
+        receipts = [
+            Receipt(seq=each.seq, status=Status.UNKNOWN, reason="timeout") if each.seq in seqs else accepted(each.seq)
+            for each in claim.deliveries
+        ]
+        self.ledger.record(claim, receipts, digests={}, now=now, close=True)
+
+    def doubtful(self, no: int, *, after: int = 0, worker: str = "desk:1:a", now: datetime = NOW) -> Claim | None:
+        return self.ledger.doubtful(no, now=now, worker=worker, after=after)
 
     def leases_grow_old(self, by: timedelta) -> None:
         """As if *by* had passed on the clock of the server, which no test can move."""

@@ -9,7 +9,7 @@ import pytest
 
 from newsletter.audience.subscriber import State
 from newsletter.delivery.outcome import Receipt, Status
-from newsletter.store import ledger, subscribers
+from newsletter.store import leases, subscribers
 from tests.contract.store.conftest import NOW, accepted, entry, evidence
 
 
@@ -45,7 +45,7 @@ def seqs(claim) -> list[int]:
 def test_nobody_hears_that_nothing_is_left_while_others_claim(store, at_once):
     store.crowd(10)
     no = store.plan().no
-    found = at_once(ledger, "_claim", lambda: store.claim(no, limit=4), lambda: store.claim(no, limit=4))
+    found = at_once(leases, "claim_of", lambda: store.claim(no, limit=4), lambda: store.claim(no, limit=4))
     assert [seqs(claim) for claim in found] == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
@@ -71,14 +71,14 @@ def test_who_leaves_while_they_are_claimed_leaves_afterwards(store, at_once, mon
     store.crowd(3)
     no = store.plan().no
     told: list[str] = []
-    real = ledger._claim
+    real = leases.claim_of
 
     def claim_made(*arguments, **named):
         told.append("claimed")
         return real(*arguments, **named)
 
-    monkeypatch.setattr(ledger, "_claim", claim_made)
-    claim, _ = at_once(ledger, "_claim", lambda: store.claim(no), lambda: (go(store), told.append("left")))
+    monkeypatch.setattr(leases, "claim_of", claim_made)
+    claim, _ = at_once(leases, "claim_of", lambda: store.claim(no), lambda: (go(store), told.append("left")))
     assert seqs(claim) == [1, 2, 3]
     assert told == ["claimed", "left"]
 
@@ -94,7 +94,7 @@ def test_proof_that_nothing_left_is_not_lost_while_a_batch_is_closed(store, at_o
     at_once(
         ledger,
         stopped_at,
-        lambda: store.ledger.finish(claim, now=NOW),
+        lambda: store.close(claim, now=NOW),
         lambda: store.ledger.revise(no, proof, now=NOW),
     )
     assert seqs(store.claim(no)) == [3]
@@ -106,14 +106,14 @@ def test_proof_that_nothing_left_is_not_lost_while_its_batch_is_split(store, at_
     no = store.plan().no
     claim = store.claim(no)
     store.ledger.record(claim, [Receipt(seq=1, status=Status.DEFERRED)], digests={}, now=NOW)
-    store.ledger.finish(claim, now=NOW)
+    store.close(claim, now=NOW)
     back = [Receipt(seq=1, status=Status.PLANNED)]
     found, _ = at_once(
-        ledger, "_claim", lambda: store.claim(no, limit=2), lambda: store.ledger.revise(no, back, now=NOW)
+        leases, "claim_of", lambda: store.claim(no, limit=2), lambda: store.ledger.revise(no, back, now=NOW)
     )
     assert seqs(found) == [2]
     store.accept(found)
-    store.ledger.finish(found, now=NOW)
+    store.close(found, now=NOW)
     assert [seqs(store.claim(no)) for _ in range(2)] == [[1], [3, 4]]
     assert store.tally(no).adds_up
 

@@ -16,7 +16,7 @@ from newsletter.audience.subscriber import State
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.report import Step
 from newsletter.errors import IllegalMove, LeaseLost, NotFound, StoreError
-from newsletter.store import chronicle
+from newsletter.store import stories
 from newsletter.store.tables import deliveries, exclusions, subscribers
 from tests.contract.store.conftest import NOW, SOON, accepted, entry, evidence
 
@@ -58,7 +58,7 @@ def test_held_by_time_and_held_by_word_are_counted_together(store):
     no = store.plan().no
     claim = store.claim(no, limit=1)
     store.ledger.record(claim, [Receipt(seq=1, status=Status.HELD, reason="no first name")], digests={}, now=NOW)
-    store.ledger.finish(claim, now=NOW)
+    store.close(claim, now=NOW)
     assert store.tally(no, now=NOW + WINDOW).by_status == {Status.HELD: 3}
 
 
@@ -68,7 +68,7 @@ def test_a_story_tells_every_step(store):
     claim = store.claim(no, now=NOW + timedelta(minutes=2))
     told = NOW + timedelta(minutes=3)
     store.ledger.record(claim, [accepted(1)], digests={1: b"d" * 16}, now=told)
-    store.ledger.finish(claim, now=told)
+    store.close(claim, now=told)
     found = story(store, now=LATER)
     assert found.steps == (
         Step(at=NOW, what="planned"),
@@ -155,7 +155,7 @@ def test_proof_that_nothing_left_opens_a_closed_batch(store):
     no = store.plan().no
     claim = store.claim(no)
     store.ledger.record(claim, [accepted(1), Receipt(seq=2, status=Status.UNKNOWN)], digests={}, now=NOW)
-    store.ledger.finish(claim, now=NOW)
+    store.close(claim, now=NOW)
     with pytest.raises(StoreError, match="has no outcome"):
         store.ledger.revise(no, [Receipt(seq=3, status=Status.PLANNED)], now=NOW)
     store.ledger.revise(no, [Receipt(seq=2, status=Status.PLANNED, reason="not in the outbox")], now=LATER)
@@ -205,7 +205,7 @@ class Week(RuleBasedStateMachine):
     def finish(self, data):
         claim = self.claims.pop(data.draw(st.integers(0, len(self.claims) - 1)))
         with contextlib.suppress(LeaseLost):
-            self.store.ledger.finish(claim, now=self.now)
+            self.store.close(claim, now=self.now)
 
     @rule(worker=st.sampled_from(["elsewhere:1:a", "elsewhere:3:c"]))
     def take_over(self, worker):
@@ -249,8 +249,8 @@ def test_a_story_is_looked_up_and_not_searched_for(store):
     store.crowd(3)
     store.plan()
     queries = (
-        chronicle._STORIES.where(deliveries.c.subscriber_id == 1),
-        chronicle._EXCLUDED.where(exclusions.c.subscriber_id == 1),
+        stories.STORIES.where(deliveries.c.subscriber_id == 1),
+        stories.EXCLUDED.where(exclusions.c.subscriber_id == 1),
     )
     with store.db.reading() as connection:
         for query in queries:
