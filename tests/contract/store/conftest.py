@@ -111,6 +111,9 @@ class Store:
     def doubtful(self, no: int, *, after: int = 0, worker: str = "desk:1:a", now: datetime = NOW) -> Claim | None:
         return self.ledger.doubtful(no, now=now, worker=worker, after=after)
 
+    def event(self, no: int, seq: int, status: Status, *, reason: str = "", now: datetime = NOW) -> bool:
+        return self.ledger.settle_event(no, seq, status, provider_id="", reason=reason, now=now)
+
     def leases_grow_old(self, by: timedelta) -> None:
         """As if *by* had passed on the clock of the server, which no test can move."""
         with self.db.writing() as connection:

@@ -118,7 +118,7 @@ def test_whatever_a_provider_says_is_recorded(store):
     claim = store.claim(no)
     for _ in range(2):
         store.ledger.record(claim, [said], digests={}, now=NOW)
-    store.ledger.revise(no, [Receipt(seq=1, status=Status.ACCEPTED, reason="found\0")], now=NOW)
+    store.ledger.revise(claim, [Receipt(seq=1, status=Status.ACCEPTED, reason="found\0")], now=NOW)
     (story,) = store.chronicle.stories(1, now=NOW, not_before=NOW - timedelta(hours=36))
     assert story.provider_id == "a b"
     assert [step.what for step in story.steps[3:]] == ["unknown: no answer", "accepted: found"]
