@@ -69,7 +69,7 @@ _due = (
     .join_from(outcomes, batches, and_(batches.c.issue_no == outcomes.c.issue_no, batches.c.lo == _holder))
     .where(outcomes.c.issue_no == bindparam("issue_no"), outcomes.c.retry_at <= bindparam("now"), _IS_FREE)
     .order_by(outcomes.c.retry_at)
-    .limit(literal_column(str(AT_A_TIME)))
+    .limit(bindparam("most"))
     .subquery()
 )
 WAITED = select(_due.c.lo).distinct().order_by(_due.c.lo)

@@ -122,11 +122,11 @@ def deferrals(quick: Quick, batch: Batch) -> Mapping[int, int]:
     return dict(quick.all(statements.DEFERRALS, _span(batch))) if batch.claimed_at is not None else {}
 
 
-def edition_of(quick: Quick, batch: Batch) -> str:
-    """The hash of the edition that a batch was claimed with."""
+def settle_of(quick: Quick, batch: Batch, found: Sequence[Member]) -> Claim:
+    """A batch that was taken over, with the edition that it was claimed with."""
     row = quick.first(statements.EDITION, {"issue_no": batch.issue_no, "revision": batch.revision})
     assert row is not None
-    return str(row[0])
+    return claim_of(batch, found, edition_hash=row[0], put_off=deferrals(quick, batch))
 
 
 def renew(quick: Quick, claim: Claim, *, now: int, seal: bytes = b"") -> int:
@@ -145,6 +145,11 @@ def renew(quick: Quick, claim: Claim, *, now: int, seal: bytes = b"") -> int:
 def close(quick: Quick, issue_no: int, lo: int) -> None:
     """Give a batch back: done if all its deliveries have an outcome, else planned. `claimed_at` stays."""
     quick.run(statements.CLOSE, {"issue": issue_no, "first": lo})
+
+
+def finish(quick: Quick, issue_no: int, lo: int) -> None:
+    """Close a batch in which nobody is left without outcome."""
+    quick.run(statements.FINISH, {"issue": issue_no, "first": lo})
 
 
 def claim_of(

@@ -62,7 +62,7 @@ class SqlLedger:
                 if mailable:
                     put_off = leases.deferrals(quick, asked)
                     return leases.claim_of(taken, mailable, edition_hash=edition_hash, put_off=put_off)
-                leases.close(quick, issue_no, taken.lo)
+                leases.finish(quick, issue_no, taken.lo)
 
     def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:
         """A batch whose sender died, taken over by *worker*: those of its deliveries without outcome.
@@ -76,12 +76,12 @@ class SqlLedger:
                 batch = leases.take_over(quick, seen, now=at, worker=worker)
                 if batch is None:
                     continue
-                found = [] if batch.settling else leases.members(quick, batch, now=at)
-                if found:
-                    put_off = leases.deferrals(quick, batch)
-                    edition_hash = leases.edition_of(quick, batch)
-                    return leases.claim_of(batch, found, edition_hash=edition_hash, put_off=put_off)
-                leases.close(quick, issue_no, batch.lo)
+                if batch.settling:
+                    leases.close(quick, issue_no, batch.lo)
+                elif found := leases.members(quick, batch, now=at):
+                    return leases.settle_of(quick, batch, found)
+                else:
+                    leases.finish(quick, issue_no, batch.lo)
         return None
 
     def seal(self, claim: Claim, *, digest: bytes, now: datetime) -> None:
@@ -133,9 +133,7 @@ class SqlLedger:
                     continue  # somebody else was quicker
                 found = leases.members(quick, batch, now=at, in_doubt=True)
                 if found:
-                    put_off = leases.deferrals(quick, batch)
-                    edition_hash = leases.edition_of(quick, batch)
-                    return leases.claim_of(batch, found, edition_hash=edition_hash, put_off=put_off)
+                    return leases.settle_of(quick, batch, found)
                 leases.close(quick, issue_no, batch.lo)
         return None
 

@@ -55,7 +55,7 @@ def reopen(quick: Quick, issue_no: int, *, now: int) -> int:
     Batches that somebody else is at are passed over, so that nobody waits and nobody waits in a circle.
     """
     reopened = 0
-    for (lo,) in quick.all(changes.WAITED, {"issue_no": issue_no, "now": now}):
+    for (lo,) in quick.all(changes.WAITED, {"issue_no": issue_no, "now": now, "most": changes.AT_A_TIME}):
         named = {"issue": issue_no, "first": lo}
         held = quick.first(changes.HOLD_FREE, named)
         if held is None:

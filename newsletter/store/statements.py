@@ -183,6 +183,9 @@ CLOSE = (
     )
 )
 
+# Where everybody has an outcome. Had somebody deleted people by hand, their batch would be claimed for ever else.
+FINISH = update(batches).where(_NAMED).values(state=BatchState.DONE.value, worker=None, lease_until=None)
+
 _PEOPLE = deliveries.join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
 _RANGE = and_(
     deliveries.c.issue_no == bindparam("issue_no"),
