@@ -60,11 +60,11 @@ def next_due(quick: Quick, issue_no: int, *, now: int, not_before: int, below: i
 def take(quick: Quick, batch: Batch, *, hi: int, now: int, hand: str) -> Batch:
     """Claim the deliveries from the batch's `lo` up to *hi*; what is beyond stays planned."""
     taken = batch._replace(hi=hi, claimed_at=batch.claimed_at or now, worker=hand, sealed=None)
-    mine = {"claimed_at": taken.claimed_at, "now": now, "worker": hand, "revision": taken.revision}
-    named = {"issue": batch.issue_no, "first": batch.lo}
+    mine: dict[str, object] = {"claimed_at": taken.claimed_at, "now": now, "worker": hand, "revision": taken.revision}
+    named: dict[str, object] = {"issue": batch.issue_no, "first": batch.lo}
     if hi < batch.hi:
         quick.run(statements.MOVE_UP, named | {"lo": hi})
-        part = {"issue_no": batch.issue_no, "lo": batch.lo, "hi": hi, "due_at": batch.due_at}
+        part: dict[str, object] = {"issue_no": batch.issue_no, "lo": batch.lo, "hi": hi, "due_at": batch.due_at}
         quick.run(statements.SPLIT_OFF, mine | part)
     else:
         quick.run(statements.TAKE, mine | named)

@@ -19,6 +19,7 @@ from newsletter.store.db import Database
 from newsletter.store.kinds import epoch
 from newsletter.store.quick import Quick
 from newsletter.store.tables import outcomes
+from newsletter.store.workers import hand_of
 
 _PATIENCE = timedelta(minutes=5)  # until a delivery is tried again that was put off without a word of when
 _ROUND_UP = timedelta(microseconds=999_999)  # a wait is never cut short
@@ -51,7 +52,7 @@ class SqlLedger:
                     return None
                 batch, edition_hash = found
                 hi = min(batch.hi, batch.lo + limit, below or batch.hi)
-                taken = leases.take(quick, batch, hi=hi, now=at, hand=leases.hand_of(worker))
+                taken = leases.take(quick, batch, hi=hi, now=at, hand=hand_of(worker))
                 leases.hold_members(quick, taken)
                 # By what was known of the batch before: one that was never claimed has no outcomes to leave out.
                 asked = taken._replace(claimed_at=batch.claimed_at)

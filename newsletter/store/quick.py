@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Dialect, Executable, Table
@@ -24,7 +24,8 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         # One way to name parameters on both: psycopg takes no other, and SQLite takes this one too.
-        self._dialect = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else "pyformat")
+        kind: Any = type(dialect)
+        self._dialect: Dialect = kind(paramstyle="named" if dialect.name == "sqlite" else "pyformat")
         self._ready: dict[Executable, _Ready] = {}
 
     def of(self, statement: Executable) -> _Ready:
@@ -32,7 +33,7 @@ class Statements:
         ready = self._ready.get(statement)
         if ready is None:
             assert isinstance(statement, ClauseElement)
-            compiled = statement.compile(dialect=self._dialect)
+            compiled: Any = statement.compile(dialect=self._dialect)
             asked = {name for name, bind in compiled.binds.items() if bind.required}
             fixed = {name: _plain(value) for name, value in compiled.params.items() if name not in asked}
             ready = self._ready[statement] = (str(compiled), fixed)
@@ -93,12 +94,12 @@ def append_to(raw: Any, table: Table, rows: Sequence[tuple[object, ...]]) -> Non
             copy.write_row(row)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _insert(table: Table) -> str:
     names = ", ".join(column.name for column in table.columns)
     return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' * len(table.columns))})"  # noqa: S608
 
 
-@lru_cache(maxsize=None)
+@cache
 def _copy(table: Table) -> str:
     return f"COPY {table.name} ({', '.join(column.name for column in table.columns)}) FROM STDIN"

@@ -9,8 +9,8 @@ def keep(table: Table, *, erasable: bool) -> None:
     """Let rows of *table* only be added; with *erasable* they may be deleted too, one by one, with a person."""
     for dialect, statements in _STATEMENTS.items():
         for statement in statements if erasable else [*statements, *_NO_DELETE[dialect]]:
-            ddl = DDL(statement % (_words(table)))
-            event.listen(table, "after_create", ddl.execute_if(dialect=dialect))  # type: ignore[no-untyped-call]
+            ddl = DDL(statement % _words(table))  # type: ignore[no-untyped-call]
+            event.listen(table, "after_create", ddl.execute_if(dialect=dialect))
 
 
 def _words(table: Table) -> dict[str, str]:
