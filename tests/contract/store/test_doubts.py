@@ -153,6 +153,9 @@ def test_what_an_abandoned_batch_was_claimed_with_stays(store):
     store.close(taken)  # proof that nothing left
     again = store.claim(no, now=LATER)
     assert (again.sealed, again.revision, again.edition_hash, seqs(again)) == (b"", 2, "f" * 64, [1])
+    store.leases_grow_old(2 * LEASE)
+    taken = store.ledger.abandoned(no, now=LATER + LEASE, worker="two:2:b")
+    assert (taken.sealed, taken.revision, taken.edition_hash) == (b"", 2, "f" * 64)
 
 
 @pytest.mark.parametrize(
