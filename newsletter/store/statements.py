@@ -70,6 +70,7 @@ _LEASE = _CLOCK + LEASE_S
 
 # Claims share this lock, and who pauses or cancels has it alone: once that is durable, every claim has seen it.
 # A lock of its own and not the row's, for which those who wait would be passed by every new claim.
+# The first number only keeps it apart from other people's locks.
 SHARE_ISSUE = select(func.pg_advisory_xact_lock_shared(literal_column("20261123"), bindparam("issue_no")))
 HAVE_ISSUE = select(func.pg_advisory_xact_lock(literal_column("20261123"), bindparam("issue_no")))
 
