@@ -17,7 +17,7 @@ from newsletter.app.carriers import carrier, lanes_of
 from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.plan import PlannedIssue
-from newsletter.delivery.report import Doubtful
+from newsletter.delivery.report import InDoubt
 from newsletter.errors import LetterHalted, NotFound
 from newsletter.rendering.edition import read_edition
 from newsletter.sources import git
@@ -34,6 +34,8 @@ from newsletter.usecases.ports import Provider
 from newsletter.usecases.reconcile import Reconciler, Word, resolve, take_in
 from newsletter.usecases.send import Run, Sender
 from newsletter.usecases.settle import Settler
+
+LISTED = 10_000  # deliveries in doubt that are shown, or chosen from, at once
 
 Watch = Callable[[int], None]
 Tell = Callable[[str], None]
@@ -200,9 +202,9 @@ class Dispatch:
             issues = lru_cache(maxsize=64)(planner.by_no)
             return take_in(provider.read_events(data), issues=issues, ledger=self._ledger, clock=self._newsletter.clock)
 
-    def doubts(self, issue: PlannedIssue) -> list[Doubtful]:
+    def doubts(self, issue: PlannedIssue) -> list[InDoubt]:
         """Everybody in doubt."""
-        return SqlChronicle(self._database).doubts(issue.no)
+        return SqlChronicle(self._database).doubts(issue.no, limit=LISTED)
 
     def resolve(self, issue: PlannedIssue, word: Word) -> int:
         """How many deliveries in doubt were settled by a person's word."""

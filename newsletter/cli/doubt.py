@@ -23,7 +23,7 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.delivery.outcome import Status
-from newsletter.delivery.report import Doubtful
+from newsletter.delivery.report import InDoubt
 from newsletter.usecases.reconcile import Word
 
 WORDS = {"sent": Status.ACCEPTED, "refused": Status.REFUSED, "not-sent": Status.PLANNED}
@@ -124,7 +124,7 @@ def resolve(
     say(f"Settled as {word}: {people(count)}.")
 
 
-def _list(doubts: list[Doubtful], *, as_json: bool) -> None:
+def _list(doubts: list[InDoubt], *, as_json: bool) -> None:
     if as_json:
         print_json([{"person": each.subscriber_id, "since": each.at, "reason": each.reason} for each in doubts])
     elif doubts:

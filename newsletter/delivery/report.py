@@ -22,9 +22,10 @@ class Tally:
     excluded: Mapping[str, int]
     reasons: Mapping[tuple[Status, str], int]
     next_due_at: datetime | None  # the earliest instant still to come
-    next_retry_at: datetime | None  # the earliest at which something put off is tried again
     last_outcome_at: datetime | None
-    recent: int  # people with an outcome in the last minute
+    next_retry_at: datetime | None = None  # the earliest at which something deferred may be tried again
+    first_outcome_at: datetime | None = None
+    recent: int = 0  # people who got an outcome in the last minute
 
     def count(self, *statuses: Status) -> int:
         """How many people stand in one of *statuses*."""
@@ -62,6 +63,32 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What somebody decided about an issue: `what` is pause, resume, cancel, correct or resolve."""
+
+    at: datetime
+    what: str
+    who: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InDoubt:
+    """A delivery that may have reached its reader and may not: for a person to resolve.
+
+    `batch_no` is where to find it; `claimed_at` the instant that its message bears, `at` when the doubt arose.
+    """
+
+    seq: int
+    subscriber_id: int
+    address: str
+    batch_no: int
+    claimed_at: datetime
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One thing that happened to a delivery, or will (then `at` is in the future)."""
 
@@ -74,6 +101,7 @@ class DeliveryStory:
     """One issue and one person: where the delivery stands, how it came there, and which bytes it was.
 
     `seq` is None where the person was excluded at the plan; `status` is then None and `reason` says why.
+    `revision` and `edition_hash` are those it was sent with, or would be now.
     """
 
     issue_id: str
@@ -87,24 +115,3 @@ class DeliveryStory:
     values_digest: bytes
     claimed_at: datetime | None
     steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What somebody decided about an issue."""
-
-    at: datetime
-    what: str
-    who: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doubtful:
-    """One delivery in doubt."""
-
-    seq: int
-    subscriber_id: int
-    address: str
-    at: datetime
-    reason: str

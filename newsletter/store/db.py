@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from newsletter.errors import SettingsError, StoreError
 from newsletter.store.failures import in_our_words
+from newsletter.store.quick import Quick, Statements, append_to
 
 # How long one waits for another: longer than the plan of a million people takes, which others wait for.
 _BUSY_S = 30  # a writer on SQLite
@@ -49,6 +50,7 @@ class Database:
         self._readers = engine.execution_options(**snapshot, **({} if path else {"postgresql_readonly": True}))
         self._planners = engine.execution_options(**snapshot, writing=True)
         self._writers = engine.execution_options(writing=True)
+        self._statements = Statements(engine.dialect)
 
     @property
     def is_sqlite(self) -> bool:
@@ -80,16 +82,39 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
+    def quick(self) -> Iterator[Quick]:
+        """As `writing`, but straight on the driver: see `Quick`."""
+        raw: Any = None
+        with self._worded(lambda: getattr(raw, "closed", False)):
+            pooled = self.engine.raw_connection()
+            raw = pooled.driver_connection
+            try:
+                if self.is_sqlite:
+                    raw.execute("BEGIN IMMEDIATE")
+                yield Quick(raw, self._statements)
+                raw.commit()
+            except BaseException:
+                if getattr(raw, "closed", False):  # the server went away: the pool must not use it again
+                    pooled.invalidate()
+                raise
+            finally:
+                pooled.close()  # undoes whatever was not committed
+
+    @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        with self._worded(lambda: False), engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _worded(self, broke: Callable[[], bool]) -> Iterator[None]:
         try:
-            with engine.connect() as connection, connection.begin():
-                yield connection
+            yield
         except (DBAPIError, sqlite3.Error, UnicodeEncodeError) as error:
             # The original may quote a row, hence an address.
             raise in_our_words(error, place=self.place) from None
         except Exception as error:
             if hasattr(error, "sqlstate"):  # psycopg's own, which is not imported for SQLite
-                raise in_our_words(error, place=self.place) from None
+                raise in_our_words(error, place=self.place, broke=broke()) from None
             raise
 
 
@@ -197,14 +222,4 @@ def append(connection: Connection, table: Table, rows: Sequence[tuple[object, ..
 
     The quick way in on each database; raises what `Database.writing` turns into our words.
     """
-    if not rows:
-        return
-    names = ", ".join(column.name for column in table.columns)
-    if connection.dialect.name == "postgresql":
-        raw: Any = connection.connection.driver_connection
-        with raw.cursor().copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row(row)
-    else:
-        marks = ", ".join("?" * len(table.columns))
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608
+    append_to(connection.connection.driver_connection, table, rows)

@@ -17,8 +17,9 @@ from newsletter.audience.consent import DEPARTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.store.db import among, append, one_at_a_time
+from newsletter.store.kinds import epoch
 from newsletter.store.rows import read_attributes, read_tags, write_attributes, write_tags
-from newsletter.store.tables import consent_events, epoch, instance, subscribers, suppressions
+from newsletter.store.tables import consent_events, instance, subscribers, suppressions
 
 _KNOWN = select(
     subscribers.c.address_key,

@@ -75,16 +75,19 @@ _CONNECTION = (
 _UNREACHABLE = ("the database server cannot be reached", "is it running, and is the database URL right?")
 
 
-def in_our_words(error: Exception, *, place: str) -> StoreError:
-    """The StoreError that says what *error* means to a person; raise it `from None`."""
+def in_our_words(error: Exception, *, place: str, broke: bool = False) -> StoreError:
+    """The StoreError that says what *error* means to a person; raise it `from None`.
+
+    *broke*: the connection was lost with it, which SQLAlchemy's own errors say themselves.
+    """
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     if isinstance(original, UnicodeEncodeError):  # as from a command line in another encoding
         message, hint = "a text holds what is no character", "type it anew, in UTF-8"
     elif isinstance(original, sqlite3.Error):
         message, hint = _of_sqlite(original)
     elif hasattr(original, "sqlstate"):
-        broke = isinstance(error, DBAPIError) and error.connection_invalidated and original.sqlstate != "25P03"
-        message, hint = _POSTGRESQL["08"] if broke else _of_postgresql(original)
+        broke = broke or (isinstance(error, DBAPIError) and error.connection_invalidated)
+        message, hint = _POSTGRESQL["08"] if broke and original.sqlstate != "25P03" else _of_postgresql(original)
     else:
         message, hint = f"the database failed ({type(original).__name__})", ""
     return StoreError(message, hint=hint, at=place)

@@ -66,7 +66,8 @@ class SqlPlanner:
             wait_longer(connection)
             if not self._db.is_sqlite:
                 # Before the first statement that sees anything: whoever waits here sees the plan it waited for.
-                connection.execute(text("LOCK TABLE issues IN SHARE ROW EXCLUSIVE MODE"))
+                # Of a table that only plans write: nobody who pauses another issue must wait here.
+                connection.execute(text("LOCK TABLE deliveries IN SHARE ROW EXCLUSIVE MODE"))
             existing = _find(connection, plan.issue_id)
             if existing is None:
                 _write(connection, plan, now=now)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, exists, select
 
 from newsletter.audience.subscriber import State, Subscriber, ZoneSource
+from newsletter.store.kinds import instant
 from newsletter.store.tables import subscribers, suppressions
 
 _STATES = {state.value: state for state in State}
@@ -40,20 +41,21 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
 
 
 def person(row: Sequence[Any]) -> Subscriber:
-    """The Subscriber in a row that begins with COLUMNS."""
+    """The Subscriber in a row that begins with COLUMNS; an instant may still be in seconds (see `quick`)."""
+    paused_until, attributes = row[5], row[11]
     return Subscriber(
         id=row[0],
         address=row[1],
         name=row[2],
         first_name=row[3],
         state=_STATES[row[4]],
-        paused_until=row[5],
+        paused_until=instant(paused_until) if isinstance(paused_until, int) else paused_until,
         suppressed=bool(row[6]),
         zone=row[7],
         zone_source=_SOURCES[row[8]],
         language=row[9],
         tags=read_tags(row[10]),
-        attributes=read_attributes(row[11]),
+        attributes=_NOTHING if attributes == "{}" else read_attributes(attributes),
         leave_token=row[12],
     )
 

@@ -48,7 +48,9 @@ def condition(rule: Predicate, *, now: Now) -> ColumnElement[bool]:
             wanted = [f"|{value}|" for value in values if is_tag(value)]
             return or_(false(), *(subscribers.c.tags.contains(each, autoescape=True) for each in wanted))
         case Is(field=field, values=values):
-            return value_of(field).in_([value for value in values if _storable(value)])
+            storable = [value for value in values if _storable(value)]
+            # IN is put together anew each time it runs, and `quick` cannot do that; who may be mailed is asked without.
+            return value_of(field) == storable[0] if len(storable) == 1 else value_of(field).in_(storable)
         case Suppressed():
             return SUPPRESSED
         case Paused():

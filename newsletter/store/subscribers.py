@@ -18,8 +18,9 @@ from newsletter.pieces import one_line
 from newsletter.store import rules
 from newsletter.store.db import Database
 from newsletter.store.entering import address_hash, change_state, enter, pepper
+from newsletter.store.kinds import epoch
 from newsletter.store.rows import COLUMNS, person
-from newsletter.store.tables import consent_events, epoch, subscribers
+from newsletter.store.tables import consent_events, subscribers
 
 _PAGE = 2000  # people per query when going through all of them
 

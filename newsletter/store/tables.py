@@ -7,16 +7,13 @@ per row would cost more than the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from sqlalchemy import (
-    DDL,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -24,39 +21,15 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
-    event,
-    text,
+    false,
+    literal_column,
 )
 
 from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.delivery.outcome import Status
-
-
-def epoch(at: datetime) -> int:
-    """*at* as whole seconds of the epoch, rounded down; raises ValueError if it is naive."""
-    if at.tzinfo is None:
-        raise ValueError("an instant must be timezone-aware")
-    return int(at.timestamp() // 1)
-
-
-def instant(seconds: int) -> datetime:
-    """The aware UTC instant of *seconds* since the epoch."""
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware UTC datetime, kept as epoch seconds: sorts and compares alike on every database."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        return None if value is None else epoch(value)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        return None if value is None else instant(value)
+from newsletter.store.kinds import Instant, one_of, one_of_these
+from newsletter.store.triggers import keep
 
 
 class BatchState(StrEnum):
@@ -67,9 +40,14 @@ class BatchState(StrEnum):
     DONE = "done"  # every delivery of it has an outcome
 
 
-def _one_of(column: str, values: Iterable[StrEnum]) -> CheckConstraint:
-    words = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({words})", name=column)
+class Deed(StrEnum):
+    """What a person can decide about a planned issue."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    CORRECT = "correct"
+    RESOLVE = "resolve"
 
 
 metadata = MetaData(
@@ -110,8 +88,8 @@ subscribers = Table(
     Column("attributes", Text, nullable=False),  # a JSON object of strings
     Column("leave_token", Text, nullable=False, unique=True),
     Column("joined_at", Instant, nullable=False),
-    _one_of("state", State),
-    _one_of("zone_source", ZoneSource),
+    one_of("state", State),
+    one_of("zone_source", ZoneSource),
 )
 
 # Evidence: only ever added to (triggers refuse all changes); erasing a person may delete it, row by row.
@@ -125,9 +103,10 @@ consent_events = Table(
     Column("source", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("state", Text),
-    _one_of("state", State),
+    one_of("state", State),
     sqlite_with_rowid=False,
 )
+keep(consent_events, erasable=True)
 
 suppressions = Table(
     "suppressions",
@@ -159,11 +138,11 @@ issues = Table(
     Column("due_elsewhere", Instant, nullable=False),
     Column("planned_at", Instant, nullable=False),
     Column("candidates", Integer, nullable=False),
-    Column("paused", Text, nullable=False, server_default=""),  # why nothing of it is claimed now
-    Column("cancelled", Text, nullable=False, server_default=""),  # why nothing of it ever will be again
+    Column("paused", Text, nullable=False, server_default=""),  # why; empty if it goes on
+    Column("cancelled", Text, nullable=False, server_default=""),
 )
 
-# Which edition each revision is, so that a delivery's message can be told for ever.
+# Every edition that an issue was sent with, from when on; `issues` has the one that is sent now.
 revisions = Table(
     "revisions",
     metadata,
@@ -173,8 +152,9 @@ revisions = Table(
     Column("at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
+keep(revisions, erasable=False)
 
-# What people decided about an issue, and what it decided about itself; only ever added to.
+# What people decided about an issue, and why.
 decisions = Table(
     "decisions",
     metadata,
@@ -184,19 +164,10 @@ decisions = Table(
     Column("what", Text, nullable=False),
     Column("who", Text, nullable=False),
     Column("why", Text, nullable=False),
+    one_of("what", Deed),
     sqlite_with_rowid=False,
 )
-
-# What all senders share about a provider.
-gates = Table(
-    "gates",
-    metadata,
-    Column("provider", Text, primary_key=True),
-    Column("free_at_ms", BigInteger, nullable=False),  # when the next message may leave, in ms of the epoch
-    Column("blocked_until", Instant),
-    Column("why", Text, nullable=False),
-    sqlite_with_rowid=False,
-)
+keep(decisions, erasable=False)
 
 # When each time zone is due, as it was when the plan was written.
 zone_dues = Table(
@@ -243,14 +214,15 @@ batches = Table(
     Column("claimed_at", Instant),  # of the first claim, kept for ever
     Column("lease_until", Instant),
     Column("worker", Text),
-    Column("revision", Integer),  # this and the next: of the issue, when the batch was claimed last
-    Column("edition_hash", Text),
-    Column("sealed", LargeBinary),  # the digest of the call that may have been made, see Claim
+    Column("revision", Integer),  # of the issue, at the last claim; empty before the first
+    Column("sealed", LargeBinary),  # the digest of what is handed over, kept before the call
+    # Held only to ask about deliveries in doubt: then what has no outcome was never handed over.
+    Column("settling", Boolean, nullable=False, server_default=false()),
     CheckConstraint("lo < hi", name="range"),
     CheckConstraint("(state = 'claimed') = (worker IS NOT NULL)", name="worker"),
     CheckConstraint("(state = 'claimed') = (lease_until IS NOT NULL)", name="lease"),
     Index(None, "issue_no", "state", "lo"),
-    _one_of("state", BatchState),
+    one_of("state", BatchState),
     sqlite_with_rowid=False,
 )
 
@@ -265,26 +237,16 @@ outcomes = Table(
     Column("provider_id", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("values_digest", LargeBinary, nullable=False),
-    Column("retry_at", Instant),  # of what is deferred: when it may be tried again
+    Column("retry_at", Instant),  # of what is deferred
     Column("revision", Integer, nullable=False, server_default="1"),
-    # Small, and for few rows: what is deferred and what is in doubt must be found among a million.
-    Index(
-        "ix_outcomes_retry_at",
-        "issue_no",
-        "retry_at",
-        sqlite_where=text("retry_at IS NOT NULL"),
-        postgresql_where=text("retry_at IS NOT NULL"),
-    ),
-    Index(
-        "ix_outcomes_unknown",
-        "issue_no",
-        "seq",
-        sqlite_where=text("status = 'unknown'"),
-        postgresql_where=text("status = 'unknown'"),
-    ),
-    _one_of("status", [status for status in Status if status not in (Status.PLANNED, Status.CLAIMED)]),
+    one_of_these("status", [status for status in Status if status not in (Status.PLANNED, Status.CLAIMED)]),
     sqlite_with_rowid=False,
 )
+
+# Both are small, and found at once among millions of outcomes: what waits, and what is in doubt.
+_waits, _doubtful = outcomes.c.retry_at.is_not(None), outcomes.c.status == literal_column("'unknown'")
+Index("ix_outcomes_retry_at", outcomes.c.issue_no, outcomes.c.retry_at, sqlite_where=_waits, postgresql_where=_waits)
+Index("ix_outcomes_unknown", outcomes.c.issue_no, outcomes.c.seq, sqlite_where=_doubtful, postgresql_where=_doubtful)
 
 # What an outcome was before it changed, so that nothing is forgotten.
 moves = Table(
@@ -299,39 +261,17 @@ moves = Table(
     Column("old_reason", Text, nullable=False),
     Column("new", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    _one_of("old", Status),
-    _one_of("new", Status),
+    one_of("old", Status),
+    one_of("new", Status),
     sqlite_with_rowid=False,
 )
 
-APPEND_ONLY = {
-    "sqlite": [
-        """
-        CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
-        BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END
-        """,
-        """
-        CREATE TRIGGER consent_events_no_replace BEFORE INSERT ON consent_events
-        WHEN EXISTS (SELECT 1 FROM consent_events WHERE subscriber_id = NEW.subscriber_id AND no = NEW.no)
-        BEGIN SELECT RAISE(ABORT, 'consent_events is append-only'); END
-        """,
-    ],
-    "postgresql": [
-        """
-        CREATE FUNCTION consent_events_append_only() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'consent_events is append-only'; END $$
-        """,
-        """
-        CREATE TRIGGER consent_events_append_only BEFORE UPDATE ON consent_events
-        FOR EACH ROW EXECUTE FUNCTION consent_events_append_only()
-        """,
-        """
-        CREATE TRIGGER consent_events_no_truncate BEFORE TRUNCATE ON consent_events
-        FOR EACH STATEMENT EXECUTE FUNCTION consent_events_append_only()
-        """,
-    ],
-}
-
-for _dialect, _statements in APPEND_ONLY.items():
-    for _statement in _statements:
-        event.listen(consent_events, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]
+# What all senders share about a provider.
+gates = Table(
+    "gates",
+    metadata,
+    Column("provider", Text, primary_key=True),
+    Column("free_at", BigInteger, nullable=False),  # milliseconds of the epoch: when the next message may leave
+    Column("blocked_until", Instant),
+    Column("why", Text, nullable=False),
+)

@@ -10,7 +10,7 @@ from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
 from newsletter.delivery.message import Batch
-from newsletter.delivery.outcome import Event, Look, Receipt
+from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.delivery.plan import Block, Claim, Forecast, Plan, PlannedIssue
 from newsletter.delivery.report import DeliveryStory, Tally
 
@@ -107,15 +107,17 @@ class Controls(Protocol):
     def correct(self, issue_no: int, *, revision: int, edition_hash: str, by: str, why: str, now: datetime) -> None:
         """From the next claim on, send that edition (which is kept already)."""
 
-    def decide(self, issue_no: int, *, what: str, by: str, why: str, now: datetime) -> None:
+    def decide(self, issue_no: int, what: str, *, by: str, why: str, now: datetime) -> None:
         """Keep any other decision."""
 
 
 class Events(Protocol):
     """Where later news of a delivery goes."""
 
-    def settle_event(self, issue_no: int, seq: int, event: Event, *, now: datetime) -> bool:
-        """Move a delivery as *event* says; False, and nothing changed, where it may not go there."""
+    def settle_event(
+        self, issue_no: int, seq: int, status: Status, *, provider_id: str, reason: str, now: datetime
+    ) -> bool:
+        """Move a delivery as the provider reported; False, and nothing changed, where it may not go there."""
 
 
 class Gate(Protocol):

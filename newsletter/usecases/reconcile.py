@@ -15,6 +15,8 @@ from newsletter.usecases.settle import Settler
 
 SETTLED = (Status.ACCEPTED, Status.REFUSED, Status.PLANNED)
 
+LATER = (Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)
+
 Clock = Callable[[], datetime]
 
 
@@ -75,7 +77,7 @@ def resolve(issue: PlannedIssue, word: Word, *, ledger: Ledger, controls: Contro
         count += len(receipts)
     if count:
         as_what = "not sent" if word.status is Status.PLANNED else word.status.value
-        controls.decide(issue.no, what="resolve", by=word.by, why=f"{count:,} as {as_what}: {word.why}", now=clock())
+        controls.decide(issue.no, "resolve", by=word.by, why=f"{count:,} as {as_what}: {word.why}", now=clock())
     return count
 
 
@@ -88,9 +90,18 @@ def take_in(
         number = event.ref.partition("-")[0]
         issue = issues(int(number)) if number.isdecimal() and len(number) < 10 else None
         seq = read_delivery_ref(event.ref, secret=issue.secret) if issue else None
-        if issue and seq and ledger.settle_event(issue.no, seq, event, now=clock()):
+        if issue and seq and _settle(event, issue.no, seq, ledger, clock()):
             moved[event.status] += 1
     return moved
+
+
+def _settle(event: Event, issue_no: int, seq: int, ledger: Events, now: datetime) -> bool:
+    """Move a delivery; what was delivered or came back had been accepted, though nobody told us so then."""
+
+    def settled(status: Status) -> bool:
+        return ledger.settle_event(issue_no, seq, status, provider_id=event.provider_id, reason=event.reason, now=now)
+
+    return settled(event.status) or (event.status in LATER and settled(Status.ACCEPTED) and settled(event.status))
 
 
 def _doubtful(issue: PlannedIssue, ledger: Ledger, worker: str, clock: Clock) -> Iterator[Claim]:

@@ -111,7 +111,7 @@ class _HangUp(Exception):
 class _Talk:
     def __init__(self, server: Server, connection: socket.socket) -> None:
         self.server, self.script, self.connection = server, server.script, connection
-        self.file = connection.makefile("rb")
+        self.buffer = b""
         self.mail = self.rcpt = self.to = ""
         self.out = b""
 
@@ -120,22 +120,22 @@ class _Talk:
         self.flush()
         if not self.script.greeting.startswith("2"):
             return
-        while line := self.file.readline():
+        while line := self.readline():
             command = line.decode("utf-8").rstrip("\r\n")
             self.script.commands.append(command)
             self.obey(command)
-            # As a real server does with a group of commands: answer when there is nothing more to read now.
-            if not self.file.peek(0)[:1] or not self._more():
+            if not self.buffer:  # as a real server does with a group of commands: one answer to all of them
                 self.flush()
 
-    def _more(self) -> bool:
-        self.connection.setblocking(False)
-        try:
-            return bool(self.file.peek(1))
-        except (BlockingIOError, OSError):
-            return False
-        finally:
-            self.connection.setblocking(True)
+    def readline(self) -> bytes:
+        """The next line with its end; empty if the line was closed."""
+        while b"\n" not in self.buffer:
+            more = self.connection.recv(65536)
+            if not more:
+                return b""
+            self.buffer += more
+        line, end, self.buffer = self.buffer.partition(b"\n")
+        return line + end
 
     def obey(self, command: str) -> None:
         word = command.split(" ", 1)[0].upper()
@@ -168,9 +168,9 @@ class _Talk:
     def data(self) -> None:
         lines: list[bytes] = []
         if self.rcpt and self.script.replies("BODY", self.to) == DROP_BEFORE_DOT:
-            self.file.read(200)
+            self.readline()
             raise _HangUp
-        while (line := self.file.readline()) not in (b".\r\n", b""):
+        while (line := self.readline()) not in (b".\r\n", b""):
             lines.append(line[1:] if line.startswith(b".") else line)
         if line == b"":
             raise _HangUp

@@ -18,6 +18,7 @@ from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.controls import SqlControls
 from newsletter.store.db import Database, connect
 from newsletter.store.editions import SqlEditions
+from newsletter.store.gate import SqlGate
 from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.schema import upgrade
@@ -61,6 +62,10 @@ class Store:
         return SqlControls(self.db)
 
     @property
+    def gate(self) -> SqlGate:
+        return SqlGate(self.db)
+
+    @property
     def editions(self) -> SqlEditions:
         return SqlEditions(self.db)
 
@@ -94,12 +99,20 @@ class Store:
     def close(self, claim: Claim, *, now: datetime = NOW) -> None:
         self.ledger.record(claim, [], digests={}, now=now, close=True)
 
-    def settle(self, no: int, *receipts: Receipt, now: datetime = NOW) -> None:
-        """What a reconciler does, with one batch."""
-        claim = self.ledger.doubtful(no, now=now, worker="here:2:b", after=0)
-        assert claim is not None
-        self.ledger.revise(claim, receipts, now=now)
-        self.close(claim, now=now)
+    def leave_in_doubt(self, no: int, *seqs: int, limit: int = 1000, now: datetime = NOW) -> None:
+        """Claim, have these in doubt and all others accepted, and give back."""
+        claim = self.claim(no, limit=limit, now=now)
+        receipts = [
+            Receipt(seq=each.seq, status=Status.UNKNOWN, reason="timeout") if each.seq in seqs else accepted(each.seq)
+            for each in claim.deliveries
+        ]
+        self.ledger.record(claim, receipts, digests={}, now=now, close=True)
+
+    def doubtful(self, no: int, *, after: int = 0, worker: str = "desk:1:a", now: datetime = NOW) -> Claim | None:
+        return self.ledger.doubtful(no, now=now, worker=worker, after=after)
+
+    def event(self, no: int, seq: int, status: Status, *, reason: str = "", now: datetime = NOW) -> bool:
+        return self.ledger.settle_event(no, seq, status, provider_id="", reason=reason, now=now)
 
     def leases_grow_old(self, by: timedelta) -> None:
         """As if *by* had passed on the clock of the server, which no test can move."""

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import timedelta
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from sqlalchemy import update
 
 from newsletter.audience.consent import Evidence
 from newsletter.audience.subscriber import State
-from newsletter.delivery.outcome import Event, Receipt, Status
+from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.report import Step
-from newsletter.errors import LeaseLost, NotFound, StoreError
-from newsletter.store import chronicle
-from newsletter.store.tables import deliveries, exclusions, subscribers
-from tests.contract.store.conftest import NOW, SOON, accepted, entry, evidence
+from newsletter.errors import NotFound
+from newsletter.store import stories
+from newsletter.store.tables import deliveries, exclusions
+from tests.contract.store.conftest import NOW, SOON, accepted, entry
 
 LATER = NOW + timedelta(minutes=5)
 WINDOW = timedelta(hours=36)
@@ -58,7 +53,7 @@ def test_held_by_time_and_held_by_word_are_counted_together(store):
     no = store.plan().no
     claim = store.claim(no, limit=1)
     store.ledger.record(claim, [Receipt(seq=1, status=Status.HELD, reason="no first name")], digests={}, now=NOW)
-    store.ledger.record(claim, [], digests={}, now=NOW, close=True)
+    store.close(claim, now=NOW)
     assert store.tally(no, now=NOW + WINDOW).by_status == {Status.HELD: 3}
 
 
@@ -68,7 +63,7 @@ def test_a_story_tells_every_step(store):
     claim = store.claim(no, now=NOW + timedelta(minutes=2))
     told = NOW + timedelta(minutes=3)
     store.ledger.record(claim, [accepted(1)], digests={1: b"d" * 16}, now=told)
-    store.ledger.record(claim, [], digests={}, now=told, close=True)
+    store.close(claim, now=told)
     found = story(store, now=LATER)
     assert found.steps == (
         Step(at=NOW, what="planned"),
@@ -135,11 +130,13 @@ def test_stories_come_newest_first(store):
 def test_a_revised_outcome_keeps_what_it_was(store):
     store.crowd(1)
     no = store.plan().no
-    timeout = Receipt(seq=1, status=Status.UNKNOWN, reason="timeout")
-    store.ledger.record(store.claim(no), [timeout], digests={}, now=NOW, close=True)
-    store.settle(no, Receipt(seq=1, status=Status.ACCEPTED, reason="found in the provider's log"), now=LATER)
-    bounced = Event(ref="", status=Status.BOUNCED, reason="no such mailbox")
-    assert store.ledger.settle_event(no, 1, bounced, now=SOON)
+    store.leave_in_doubt(no, 1)
+    claim = store.doubtful(no)
+    store.ledger.revise(
+        claim, [Receipt(seq=1, status=Status.ACCEPTED, reason="found in the provider's log")], now=LATER
+    )
+    store.close(claim, now=LATER)
+    assert store.event(no, 1, Status.BOUNCED, reason="no such mailbox", now=SOON)
     found = story(store, now=SOON)
     assert [step.what for step in found.steps[3:]] == [
         "unknown: timeout",
@@ -147,138 +144,6 @@ def test_a_revised_outcome_keeps_what_it_was(store):
         "bounced: no such mailbox",
     ]
     assert store.tally(no).by_status == {Status.BOUNCED: 1}
-    assert not store.ledger.settle_event(no, 1, Event(ref="", status=Status.ACCEPTED), now=SOON)
-    assert store.tally(no).by_status == {Status.BOUNCED: 1}
-
-
-def test_proof_that_nothing_left_opens_a_closed_batch(store):
-    store.crowd(2)
-    no = store.plan().no
-    claim = store.claim(no)
-    store.ledger.record(claim, [accepted(1), Receipt(seq=2, status=Status.UNKNOWN)], digests={}, now=NOW)
-    store.ledger.record(claim, [], digests={}, now=NOW, close=True)
-    store.settle(no, Receipt(seq=2, status=Status.PLANNED, reason="not in the outbox"), now=LATER)
-    again = store.claim(no, now=LATER)
-    assert [each.seq for each in again.deliveries] == [2]
-    assert store.tally(no).by_status == {Status.ACCEPTED: 1, Status.CLAIMED: 1}
-
-
-class Week(RuleBasedStateMachine):
-    """Anything that senders, readers and time can do to one plan, in any order."""
-
-    store = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        Week.number += 1
-        with self.store.db.writing() as connection:  # everybody is back, whatever the run before did
-            connection.execute(update(subscribers).values(state=State.ACTIVE.value))
-        self.now = NOW
-        self.no = self.store.plan(f"issue-{Week.number}", due={"Asia/Tokyo": NOW, "Europe/Berlin": SOON}).no
-        self.claims: list = []
-        self.mailed: dict[int, Status] = {}
-
-    number = 0
-
-    @rule(limit=st.integers(1, 8), worker=st.sampled_from(["elsewhere:1:a", "elsewhere:2:b"]))
-    def claim(self, limit, worker):
-        claim = self.store.claim(self.no, limit=limit, worker=worker, now=self.now)
-        if claim:
-            self.claims.append(claim)
-
-    @precondition(lambda self: self.claims)
-    @rule(data=st.data())
-    def record(self, data):
-        claim = data.draw(st.sampled_from(self.claims))
-        each = data.draw(st.sampled_from(claim.deliveries))
-        status = data.draw(
-            st.sampled_from([Status.ACCEPTED, Status.REFUSED, Status.UNKNOWN, Status.PLANNED, Status.DEFERRED])
-        )
-        wait = timedelta(minutes=5) if status is Status.DEFERRED else None
-        try:
-            receipt = Receipt(seq=each.seq, status=status, wait=wait)
-            self.store.ledger.record(claim, [receipt], digests={}, now=self.now)
-        except (LeaseLost, StoreError):
-            return
-        if status not in (Status.PLANNED, Status.DEFERRED):
-            assert self.mailed.setdefault(each.seq, status) is status  # the same again is no second one
-
-    @precondition(lambda self: self.claims)
-    @rule(data=st.data())
-    def finish(self, data):
-        claim = self.claims.pop(data.draw(st.integers(0, len(self.claims) - 1)))
-        with contextlib.suppress(LeaseLost):
-            self.store.ledger.record(claim, [], digests={}, now=self.now, close=True)
-
-    @rule(worker=st.sampled_from(["elsewhere:1:a", "elsewhere:3:c"]))
-    def take_over(self, worker):
-        claim = self.store.ledger.abandoned(self.no, now=self.now, worker=worker)
-        if claim:
-            assert self.mailed.keys().isdisjoint(each.seq for each in claim.deliveries)
-            self.claims.append(claim)
-
-    @rule()
-    def waits_are_over(self):
-        self.store.ledger.reopen(self.no, now=self.now)
-
-    @rule(data=st.data(), dies=st.booleans(), after=st.integers(0, 40))
-    def somebody_asks(self, data, dies, after):
-        claim = self.store.ledger.doubtful(self.no, now=self.now, worker="elsewhere:4:d", after=after)
-        if claim is None:
-            return
-        for each in claim.deliveries:
-            assert self.mailed[each.seq] is Status.UNKNOWN
-        seq = data.draw(st.sampled_from([each.seq for each in claim.deliveries]))
-        status = data.draw(st.sampled_from([Status.ACCEPTED, Status.REFUSED, Status.PLANNED]))
-        self.store.ledger.revise(claim, [Receipt(seq=seq, status=status)], now=self.now)
-        self.mailed[seq] = status
-        if status is Status.PLANNED:
-            del self.mailed[seq]
-        if not dies:
-            self.store.close(claim, now=self.now)
-
-    @rule(seq=st.integers(1, 40))
-    def the_provider_reports(self, seq):
-        event = Event(ref="", status=Status.ACCEPTED)
-        if self.store.ledger.settle_event(self.no, seq, event, now=self.now):
-            assert self.mailed[seq] is Status.UNKNOWN
-            self.mailed[seq] = Status.ACCEPTED
-
-    @rule()
-    def pause(self):
-        self.store.controls.pause(self.no, by="Ada Example", why="", now=self.now)
-        assert self.store.claim(self.no, now=self.now) is None
-
-    @rule()
-    def resume(self):
-        self.store.controls.resume(self.no, by="Ada Example", why="", now=self.now)
-
-    @rule(minutes=st.sampled_from([1, 3, 60, 60 * 20]))
-    def time_passes(self, minutes):
-        self.now += timedelta(minutes=minutes)
-        if not self.store.db.is_sqlite:
-            self.store.leases_grow_old(timedelta(minutes=minutes))
-
-    @rule(number=st.integers(1, 40))
-    def somebody_leaves(self, number):
-        person = self.store.people.find(f"reader{number}@example.org")
-        if person.state is State.ACTIVE:
-            self.store.people.move(person.id, State.UNSUBSCRIBED, evidence=evidence(how="web"))
-
-    @invariant()
-    def nobody_is_lost(self):
-        tally = self.store.tally(self.no, now=self.now)
-        assert tally.adds_up
-        assert sum(tally.by_status.get(each, 0) for each in (Status.ACCEPTED, Status.REFUSED, Status.UNKNOWN)) == len(
-            self.mailed
-        )
-
-
-def test_whatever_happens_a_tally_adds_up_and_nobody_is_mailed_twice(store):
-    store.crowd(20, zone="Asia/Tokyo")
-    store.crowd(20, zone="Europe/Berlin", start=21)
-    Week.store = store
-    run_state_machine_as_test(Week, settings=settings(max_examples=15, stateful_step_count=25, deadline=None))
 
 
 def test_a_story_is_looked_up_and_not_searched_for(store):
@@ -288,8 +153,8 @@ def test_a_story_is_looked_up_and_not_searched_for(store):
     store.crowd(3)
     store.plan()
     queries = (
-        chronicle._STORIES.where(deliveries.c.subscriber_id == 1),
-        chronicle._EXCLUDED.where(exclusions.c.subscriber_id == 1),
+        stories.STORIES.where(deliveries.c.subscriber_id == 1),
+        stories.EXCLUDED.where(exclusions.c.subscriber_id == 1),
     )
     with store.db.reading() as connection:
         for query in queries:

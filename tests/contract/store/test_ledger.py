@@ -29,7 +29,7 @@ def test_every_delivery_is_claimed_once(store):
     while claim := store.claim(no, limit=10):
         seen += [each.seq for each in claim.deliveries]
         store.accept(claim)
-        store.ledger.record(claim, [], digests={}, now=NOW, close=True)
+        store.close(claim, now=NOW)
     assert seen == list(range(1, 26))
     assert store.tally(no).by_status == {Status.ACCEPTED: 25}
 
@@ -98,7 +98,7 @@ def test_the_same_receipts_twice_are_recorded_once(store):
     for _ in range(2):
         store.ledger.record(claim, [accepted(1), refused], digests={1: b"d" * 16}, now=NOW)
     store.ledger.record(claim, [accepted(3), refused], digests={}, now=NOW)
-    store.ledger.record(claim, [], digests={}, now=NOW, close=True)
+    store.close(claim, now=NOW)
     assert store.tally(claim.issue_no).by_status == {Status.ACCEPTED: 2, Status.REFUSED: 1}
 
 
@@ -118,8 +118,7 @@ def test_whatever_a_provider_says_is_recorded(store):
     claim = store.claim(no)
     for _ in range(2):
         store.ledger.record(claim, [said], digests={}, now=NOW)
-    store.close(claim)
-    store.settle(no, Receipt(seq=1, status=Status.ACCEPTED, reason="found\0"))
+    store.ledger.revise(claim, [Receipt(seq=1, status=Status.ACCEPTED, reason="found\0")], now=NOW)
     (story,) = store.chronicle.stories(1, now=NOW, not_before=NOW - timedelta(hours=36))
     assert story.provider_id == "a b"
     assert [step.what for step in story.steps[3:]] == ["unknown: no answer", "accepted: found"]
@@ -145,7 +144,7 @@ def test_proof_that_nothing_left_makes_a_delivery_claimable_again(store):
     claim = store.claim(no)
     nothing_left = Receipt(seq=2, status=Status.PLANNED)
     store.ledger.record(claim, [accepted(1), nothing_left, accepted(3)], digests={}, now=NOW)
-    store.ledger.record(claim, [], digests={}, now=NOW, close=True)
+    store.close(claim, now=NOW)
     assert store.tally(no).by_status == {Status.ACCEPTED: 2, Status.PLANNED: 1}
     again = store.claim(no, now=NOW + timedelta(minutes=5))
     assert [each.seq for each in again.deliveries] == [2]
@@ -167,7 +166,7 @@ def test_a_lost_lease_writes_nothing(store):
     with pytest.raises(LeaseLost):
         store.ledger.record(claim, [accepted(1)], digests={}, now=NOW)
     with pytest.raises(LeaseLost):
-        store.ledger.record(claim, [], digests={}, now=NOW, close=True)
+        store.close(claim, now=NOW)
     assert store.tally(no).by_status == {Status.CLAIMED: 2}
 
 
@@ -197,7 +196,7 @@ def _assert_lost(store, claim) -> None:
     with pytest.raises(LeaseLost):
         store.ledger.record(claim, [accepted(1)], digests={}, now=NOW)
     with pytest.raises(LeaseLost):
-        store.ledger.record(claim, [], digests={}, now=NOW, close=True)
+        store.close(claim, now=NOW)
 
 
 def test_what_a_worker_had_once_is_not_what_it_has_now(store):
@@ -208,7 +207,7 @@ def test_what_a_worker_had_once_is_not_what_it_has_now(store):
     store.leases_grow_old(LEASE)
     settled = store.ledger.abandoned(no, now=NOW, worker=worker)
     _assert_lost(store, slept)
-    store.ledger.record(settled, [], digests={}, now=NOW, close=True)
+    store.close(settled, now=NOW)
     again = store.claim(no, worker=worker)
     _assert_lost(store, slept)
     _assert_lost(store, settled)
@@ -250,7 +249,7 @@ def test_a_batch_that_was_given_back_can_be_split_again(store):
     no = store.plan().no
     first = store.claim(no, limit=6)
     store.ledger.record(first, [accepted(1), accepted(5)], digests={}, now=NOW)
-    store.ledger.record(first, [], digests={}, now=NOW, close=True)
+    store.close(first, now=NOW)
     claims = [store.claim(no, limit=4) for _ in range(3)]
     assert [[each.seq for each in claim.deliveries] for claim in claims] == [[2, 3, 4], [6], [7, 8, 9, 10]]
     assert store.tally(no).adds_up

@@ -7,6 +7,7 @@ import re
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sqlalchemy import text
 from newsletter.errors import StoreError
 from newsletter.store import schema
 from newsletter.store.db import connect
+from newsletter.store.ledger import SqlLedger
 from newsletter.store.schema import HEAD, check_version, upgrade
 from newsletter.store.tables import metadata
 
@@ -59,7 +61,8 @@ def test_the_migrations_lead_to_the_tables(db):
     by_migration = details(db)
     with db.writing() as connection:
         metadata.drop_all(connection)
-        connection.execute(text("DROP FUNCTION consent_events_append_only")) if not db.is_sqlite else None
+        for table in ("consent_events", "decisions", "revisions") if not db.is_sqlite else ():
+            connection.execute(text(f"DROP FUNCTION {table}_append_only"))
         metadata.create_all(connection)
     assert by_migration == details(db)
     assert len(by_migration) > 10
@@ -108,6 +111,66 @@ def test_a_database_of_the_first_version_becomes_one_of_this(db, monkeypatch):
         check_version(db)
     upgrade(db)
     check_version(db)
+
+
+BEFORE_CONTROLS = """
+INSERT INTO editions (hash, issue_id, body, created_at) VALUES ('e', 'tea', 'x', 50);
+INSERT INTO issues (no, issue_id, revision, edition_hash, secret, audience, due_elsewhere, planned_at, candidates)
+    VALUES (1, 'tea', 3, 'e', 'abc', '{}', 100, 60, 5);
+INSERT INTO batches (issue_no, lo, hi, due_at, state, claimed_at) VALUES (1, 1, 4, 100, 'done', 100);
+INSERT INTO batches (issue_no, lo, hi, due_at, state, claimed_at, lease_until, worker)
+    VALUES (1, 4, 5, 100, 'claimed', 110, 120, 'elsewhere:1:a:b');
+INSERT INTO batches (issue_no, lo, hi, due_at, state) VALUES (1, 5, 6, 100, 'planned');
+INSERT INTO outcomes (issue_no, seq, status, at, provider_id, reason, values_digest)
+    VALUES (1, 1, 'accepted', 101, 'p1', '', 'd'), (1, 2, 'unknown', 102, '', 'timeout', ''),
+           (1, 3, 'deferred', 103, '', 'later', '');
+"""
+
+
+def test_a_database_from_before_pauses_and_corrections_keeps_what_is_in_it(db, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "HEAD", "0002")
+        upgrade(db)
+    with db.writing() as connection:
+        for statement in BEFORE_CONTROLS.split(";")[:-1]:
+            connection.exec_driver_sql(statement)
+        for number in range(1, 6):
+            connection.execute(text(f"INSERT INTO deliveries VALUES (1, {number}, {number}, 100)"))
+            person = f"{number}, 'a{number}', 'a{number}', 'h', '', '', 'active', NULL, NULL, 'import', '', '', '{{}}'"
+            connection.exec_driver_sql(f"INSERT INTO subscribers VALUES ({person}, 't{number}', 1)")
+    upgrade(db)
+    with db.reading() as connection:
+
+        def rows(query):
+            return [tuple(row) for row in connection.execute(text(query))]
+
+        assert rows("SELECT seq, status, at, provider_id, reason, retry_at, revision FROM outcomes ORDER BY seq") == [
+            (1, "accepted", 101, "p1", "", None, 3),
+            (2, "unknown", 102, "", "timeout", None, 3),
+            (3, "deferred", 103, "", "later", 103, 3),
+        ]
+        assert rows("SELECT lo, state, revision, sealed, settling FROM batches ORDER BY lo") == [
+            (1, "done", 3, None, False),
+            (4, "claimed", 3, None, False),
+            (5, "planned", None, None, False),
+        ]
+        assert rows("SELECT * FROM revisions") == [(1, 3, "e", 60)]
+        assert rows("SELECT paused, cancelled FROM issues") == [("", "")]
+    ledger, at = SqlLedger(db), datetime.fromtimestamp(200, UTC)
+    assert ledger.reopen(1, now=at) == 1
+    taken = ledger.abandoned(1, now=at, worker="here:1:a")
+    assert (taken.batch_no, taken.revision, taken.edition_hash, taken.sealed) == (4, 3, "e", b"")
+
+
+def test_an_upgraded_database_checks_what_it_is_given(db):
+    upgrade(db)
+    with pytest.raises(StoreError), db.writing() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO outcomes (issue_no, seq, status, at, provider_id, reason, values_digest) "
+                "VALUES (1, 1, 'claimed', 1, '', '', '')"
+            )
+        )
 
 
 def test_a_newer_database_is_not_upgraded_down(db):

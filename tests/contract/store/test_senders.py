@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.delivery.outcome import Status
-from newsletter.store import workers
+from newsletter.errors import StoreError
+from newsletter.store import ledger, workers
 from newsletter.store.workers import hand_of, is_gone, this_worker
 from tests.contract.store.conftest import NOW
 
@@ -38,6 +39,7 @@ def accept(found, count=None):
 SENDS_ALL = """
 input()
 while found := claim(7):
+    time.sleep(0.01)  # as a provider takes its time; else one of them is done before the others wake
     accept(found)
     ledger.record(found, [], digests={}, now=now, close=True)
     print(*(each.seq for each in found.deliveries))
@@ -104,6 +106,25 @@ def test_a_claim_survives_the_crash_of_the_server(store, request):
     assert store.tally(no).by_status == {Status.CLAIMED: 5}
     store.accept(claim)
     assert store.tally(no).by_status == {Status.ACCEPTED: 5}
+
+
+def test_a_server_that_goes_away_while_a_receipt_is_recorded(store, request, monkeypatch, capsys):
+    if store.db.is_sqlite:
+        pytest.skip("SQLite has no server")
+    store.crowd(2)
+    claim = store.claim(store.plan().no)
+
+    def crash(*_arguments, **_named):
+        request.getfixturevalue("postgres").crash()
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(ledger, "_news", crash)
+        with pytest.raises(StoreError, match="connection to the database broke"):
+            store.accept(claim)
+    assert capsys.readouterr() == ("", "")  # the pool has nothing to add
+    assert store.tally(claim.issue_no).by_status == {Status.CLAIMED: 2}
+    store.accept(claim)
+    assert store.tally(claim.issue_no).by_status == {Status.ACCEPTED: 2}
 
 
 def test_this_process_is_not_gone():

@@ -52,12 +52,14 @@ class Doubts:
         self.recorded += receipts
         self.closed.append(claim.batch_no)
 
-    def decide(self, issue_no: int, *, what: str, by: str, why: str, now: datetime) -> None:
+    def decide(self, issue_no: int, what: str, *, by: str, why: str, now: datetime) -> None:
         self.decided.append(f"{by}: {what}, {why}")
 
-    def settle_event(self, issue_no: int, seq: int, event: Event, *, now: datetime) -> bool:
-        self.moved.append((issue_no, seq, event.status))
-        return event.status is not Status.COMPLAINED
+    def settle_event(
+        self, issue_no: int, seq: int, status: Status, *, provider_id: str, reason: str, now: datetime
+    ) -> bool:
+        self.moved.append((issue_no, seq, status))
+        return status is Status.ACCEPTED or Status.ACCEPTED in [each[2] for each in self.moved[:-1]]
 
 
 def reconciler(ledger: Doubts, provider: FakeProvider, *, asks: int = 100) -> Reconciler:
@@ -155,13 +157,18 @@ def test_events_move_our_deliveries_and_nobody_elses() -> None:
     ledger = Doubts([])
     moved = take_in(
         [
-            Event(ref=ours, status=Status.ACCEPTED),
-            Event(ref=ours, status=Status.COMPLAINED),  # the ledger says that it may not go there
+            Event(ref=ours, status=Status.REFUSED),  # the ledger says that it may not go there
+            Event(ref=ours, status=Status.BOUNCED),  # so it had been accepted
             *(Event(ref=ref, status=Status.BOUNCED) for ref in (forged, other, "", "x", "1-", "9" * 40 + "-a")),
         ],
         issues=lambda no: replace(ISSUE, no=no) if no == 1 else None,
         ledger=ledger,
         clock=lambda: NOW,
     )
-    assert moved == {Status.ACCEPTED: 1}
-    assert ledger.moved == [(1, 7, Status.ACCEPTED), (1, 7, Status.COMPLAINED)]
+    assert moved == {Status.BOUNCED: 1}
+    assert ledger.moved == [
+        (1, 7, Status.REFUSED),
+        (1, 7, Status.BOUNCED),
+        (1, 7, Status.ACCEPTED),
+        (1, 7, Status.BOUNCED),
+    ]

@@ -134,7 +134,7 @@ class World:
     def correct(self, issue_no: int, *, revision: int, edition_hash: str, by: str, why: str, now: datetime) -> None:
         raise NotImplementedError
 
-    def decide(self, issue_no: int, *, what: str, by: str, why: str, now: datetime) -> None:
+    def decide(self, issue_no: int, what: str, *, by: str, why: str, now: datetime) -> None:
         raise NotImplementedError
 
     def wait(self, seconds: float) -> bool:
