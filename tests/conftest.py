@@ -23,7 +23,9 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday noon, the week befor
 # Program -> the other names it goes by, and the Debian package that brings it.
 PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
     "chromium": (("chromium-browser", "google-chrome", "google-chrome-stable"), "chromium"),
+    "dkimverify": ((), "python3-dkim"),
     "git": ((), "git"),
+    "smtp-sink": ((), "postfix"),
     "postgres": ((), "postgresql"),  # found by tests/postgres.py; the test lock brings its own
     "mount": ((), "util-linux"),  # and the right to mount in a namespace of one's own, which not every machine grants
 }

@@ -79,7 +79,7 @@ class _Signer:
         present = [name for name in SIGNED if name in fields]
         tags = (
             f" v=1; a={self.algorithm}; c=relaxed/simple; d={self.domain};\r\n s={self.selector};"
-            f" bh={body_digest};\r\n h={':'.join(present)};\r\n b="
+            f" bh={body_digest};\r\n h={':'.join(present[:7])}:\r\n  {':'.join(present[7:])};\r\n b="
         )
         # The second "from" signs that there is none.
         signed = [fields[name] for name in dict.fromkeys(present)]

@@ -11,6 +11,7 @@ import ipaddress
 import re
 import selectors
 import smtplib
+import socket
 import ssl
 import time
 from collections import deque
@@ -90,7 +91,7 @@ class Smtp:
     def examine(self) -> Iterator[Look]:
         """Whether the server can be reached and lets us in, and what it offers."""
         line = self._open()
-        offers = [name for name in ("pipelining", "size", "8bitmime", "smtputf8", "dsn") if name in line.features]
+        offers = [name for name in ("pipelining", "size", "dsn") if name in line.features]
         tls = line.sock.version() if isinstance(line.sock, ssl.SSLSocket) else "no TLS"
         who = "signed in" if self._username else "not signed in"
         line.close(politely=True)
@@ -163,7 +164,7 @@ class Smtp:
             client = self._client()
             try:
                 if self._username:
-                    client.login(self._username, self._password)
+                    _sign_in(client, self._username, self._password)
                 return Line(client)
             except BaseException:
                 client.close()
@@ -191,7 +192,7 @@ class Smtp:
 
     def _client(self) -> smtplib.SMTP:
         if self._security == "tls":
-            client: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=CONNECT_S, context=self._ssl)
+            client: smtplib.SMTP = _TlsFromTheStart(self._host, self._port, timeout=CONNECT_S, context=self._ssl)
         else:
             client = smtplib.SMTP(self._host, self._port, timeout=CONNECT_S)
         try:
@@ -220,6 +221,7 @@ class _Delivery:
         self._watched: dict[Line, int] = {}  # connections at work, and what each is watched for
         self._selector = selectors.DefaultSelector()
         self._features: Mapping[str, str] = {}
+        self._most = 0  # octets the server takes at once, 0 where it does not say
 
     def receipts(self) -> Iterator[Receipt | None]:
         """The receipts of the batch. Raises what the port says, once everything under way has been answered."""
@@ -254,8 +256,9 @@ class _Delivery:
             lines = [key.data for key, _ in self._selector.select(_LOOK_S)] or list(self._watched)
             for line in lines:
                 line.exchange()
-                if stop_at and now > stop_at:
-                    line.broken = line.broken or "stopped before it answered"
+                if stop_at and now > stop_at and not line.broken:
+                    line.broken = "stopped before it answered"
+                    self._breaks = 0  # that is our doing
                 self._harvest(line)
 
     @property
@@ -274,6 +277,8 @@ class _Delivery:
             return
         for line in lines:
             self._features = line.features
+            size = line.features.get("size", "")
+            self._most = int(size) if size.isdigit() else 0
             if line not in self._watched and self._todo and line.begin(lambda line=line: self._take(line)):  # type: ignore[misc]
                 self._watched[line] = selectors.EVENT_READ
                 self._selector.register(line.sock, selectors.EVENT_READ, line)
@@ -286,36 +291,23 @@ class _Delivery:
             if self._smtp.worn_out(line):
                 return None
             row = self._todo.popleft()
-            data = self._message(row)
-            reason = self._unfit(row, data)
-            if not reason:
-                return self._envelope(row, data)
+            # The list holds ASCII addresses only, domains in Punycode; whatever came round that goes nowhere.
+            reason = "its address cannot stand in a command"
+            if _COMMAND_SAFE.fullmatch(row.address):
+                data = self._message(row)
+                if not self._most or len(data) <= self._most:
+                    return self._envelope(row, data)
+                reason = f"longer than the {self._most:,} octets the server takes"
             self._receipts.append(Receipt(seq=row.seq, status=Status.REFUSED, reason=reason))
         return None
 
-    def _unfit(self, row: Row, data: bytes) -> str:
-        """Why this server cannot carry a message, if so."""
-        if re.search(r"[\s<>\x00-\x1f\x7f]", row.address) or row.address.count("@") != 1:
-            return "its address cannot stand in a command"
-        if not row.address.rpartition("@")[0].isascii() and "smtputf8" not in self._features:
-            return "the server takes ASCII only before the @"
-        most = self._features.get("size", "")
-        if most.isdigit() and 0 < int(most) < len(data):
-            return f"longer than the {int(most):,} octets the server takes"
-        return ""
-
     def _envelope(self, row: Row, data: bytes) -> Envelope:
-        local, _, domain = row.address.rpartition("@")
-        to = f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
-        mail, rcpt = f"MAIL FROM:<{self._smtp.envelope_sender(self._batch, row)}>", f"RCPT TO:<{to}>"
+        mail, rcpt = f"MAIL FROM:<{self._smtp.envelope_sender(self._batch, row)}>", f"RCPT TO:<{row.address}>"
         if "size" in self._features:
             mail += f" SIZE={len(data)}"
-        if not to.isascii():
-            mail += " SMTPUTF8"
-        if "dsn" in self._features and to.isascii():
+        if "dsn" in self._features:
             mail += f" RET=HDRS ENVID={row.ref}"
-            xtext = re.sub(r"[^!-*,-<>-~]", lambda found: f"+{ord(found[0]):02X}", to)
-            rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{xtext}"
+            rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{_xtext(row.address)}"
         # No line of ours begins with a dot: quoted-printable writes it as =2E.
         return Envelope(row=row, mail=f"{mail}\r\n".encode(), rcpt=f"{rcpt}\r\n".encode(), data=data + b".\r\n")
 
@@ -374,22 +366,50 @@ class _Delivery:
 
     def _decide_on_suspects(self, *, last: bool = False) -> None:
         """Whether messages were refused for their readers' sake or for the letter's."""
-        if self._accepted or (last and self._suspects and len(self._suspects) < SUSPECTS):
-            for row, said in self._suspects:
-                self._receipts.append(Receipt(seq=row.seq, status=Status.REFUSED, reason=said))
-            self._suspects.clear()
-        elif len(self._suspects) >= SUSPECTS:
-            for row, said in self._suspects:
-                self._receipts.append(Receipt(seq=row.seq, status=Status.PLANNED, reason=said))
-            if not isinstance(self._trouble, ProviderRefused):
-                hint = "look at the letter, SPF, DKIM and DMARC; then send again"
-                self._trouble = ProviderRefused(f"the server refuses the letter: {self._suspects[-1][1]}", hint=hint)
+        if len(self._suspects) >= SUSPECTS and not self._accepted and not isinstance(self._trouble, ProviderRefused):
+            hint = "look at the letter, SPF, DKIM and DMARC; then send again"
+            self._trouble = ProviderRefused(f"the server refuses the letter: {self._suspects[-1][1]}", hint=hint)
+        letter = isinstance(self._trouble, ProviderRefused)
+        if self._accepted or letter or last:
+            status = Status.PLANNED if letter and not self._accepted else Status.REFUSED
+            self._receipts += [Receipt(seq=row.seq, status=status, reason=said) for row, said in self._suspects]
             self._suspects.clear()
 
     def _give_back(self) -> None:
         """Say of everything not begun that it did not leave."""
         while self._todo:
             self._receipts.append(Receipt(seq=self._todo.popleft().seq, status=Status.PLANNED, reason="not begun"))
+
+
+_COMMAND_SAFE = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")  # ASCII, one @, no blank, no angle bracket
+
+
+def _xtext(address: str) -> str:
+    """*address* as DSN parameters want it (RFC 3461 §4)."""
+    return re.sub(r"[+=]", lambda found: f"+{ord(found[0]):02X}", address)
+
+
+class _TlsFromTheStart(smtplib.SMTP_SSL):
+    """As smtplib's, which forgets to close the socket of a handshake that fails."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = socket.create_connection((host, port), timeout, self.source_address)
+        try:
+            return self.context.wrap_socket(plain, server_hostname=host)
+        except BaseException:
+            plain.close()
+            raise
+
+
+def _sign_in(client: smtplib.SMTP, username: str, password: str) -> None:
+    """Sign in, by PLAIN where it is offered: one try, so that the answer is about the password."""
+    if "PLAIN" not in client.esmtp_features.get("auth", "").upper().split():
+        client.login(username, password)
+        return
+    client.user, client.password = username, password  # type: ignore[attr-defined]
+    code, said = client.auth("PLAIN", client.auth_plain)
+    if code not in (235, 503):
+        raise smtplib.SMTPAuthenticationError(code, said)
 
 
 def _is_here(host: str) -> bool:

@@ -156,8 +156,9 @@ def test_a_line_that_breaks_before_the_dot_loses_nobody(extensions: tuple[str, .
         receipts, raised = outcome(provider, batch)
         assert raised is None
         truthful(receipts, server, batch)
-        # In the middle of a message nobody can tell how much of it arrived.
-        doubtful = {3} if step == "BODY" else set()
+        # Nobody can tell how much of a message arrived, nor whether the line took the answer to the one before along.
+        before = {2} if extensions is EXTENSIONS and step in ("RCPT", "DATA") else set()
+        doubtful = {3} if step == "BODY" else before
         assert {seq for seq, each in receipts.items() if each.status is not Status.ACCEPTED} <= doubtful
 
 
@@ -289,20 +290,18 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 def test_what_the_server_offers_is_used_and_what_it_does_not_is_not() -> None:
     script, bare = Script(), Script(extensions=("PIPELINING",))
-    people = [reader(1), reader(2, address="zoë@example.org"), reader(3, address="ana@bücher.example.org")]
+    people = [reader(1), reader(2, address="zoe+tea=milk@example.org")]
     with smtp(script, bounces="bounces@letters.example.org", connections=1) as (provider, server):
         batch = batch_of(*people)
         assert {each.status for each in kept(provider.send(batch)).values()} == {Status.ACCEPTED}
-        first, second, third = server.mails
+        first, second = server.mails
         assert f"MAIL FROM:<bounces+{batch.rows[0].ref}@letters.example.org>" in first.mail
         assert f"RET=HDRS ENVID={batch.rows[0].ref}" in first.mail
         assert re.search(r" SIZE=\d{4,}", first.mail)
-        assert "NOTIFY=FAILURE,DELAY ORCPT=rfc822;reader1@example.org" in first.rcpt
-        assert "SMTPUTF8" in second.mail
-        assert third.to == "ana@xn--bcher-kva.example.org"
+        assert first.rcpt == "RCPT TO:<reader1@example.org> NOTIFY=FAILURE,DELAY ORCPT=rfc822;reader1@example.org"
+        assert second.rcpt.endswith("rfc822;zoe+2Btea+3Dmilk@example.org")
     with smtp(bare, connections=1) as (provider, server):
-        receipts = kept(provider.send(batch_of(*people)))
-        assert receipts[2].status is Status.REFUSED
+        kept(provider.send(batch_of(*people)))
         assert [mail.mail for mail in server.mails] == ["MAIL FROM:<letter@letters.example.org>"] * 2
         assert server.mails[0].rcpt == "RCPT TO:<reader1@example.org>"
 
@@ -315,9 +314,10 @@ def test_a_message_that_is_too_long_for_the_server_is_not_begun() -> None:
         assert not [command for command in server.script.commands if command.startswith("MAIL")]
 
 
-def test_an_address_that_would_be_a_second_command_goes_nowhere() -> None:
+@pytest.mark.parametrize("address", ["x@example.org>\r\nRCPT TO:<y@example.org", "zoë@example.org", "a b@example.org"])
+def test_an_address_that_cannot_stand_in_a_command_goes_nowhere(address: str) -> None:
     batch = crowd(2)
-    evil = replace(batch.rows[0], address="x@example.org>\r\nRCPT TO:<y@example.org")
+    evil = replace(batch.rows[0], address=address)
     with smtp(Script()) as (provider, server):
         receipts = kept(provider.send(replace(batch, rows=(evil, batch.rows[1]))))
         assert [receipts[seq].status for seq in (1, 2)] == [Status.REFUSED, Status.ACCEPTED]
@@ -333,7 +333,7 @@ def test_it_can_be_examined() -> None:
     with smtp(Script()) as (provider, _):
         looks = list(provider.examine())
         assert all(look.ok for look in looks)
-        assert "offers pipelining, size, 8bitmime, smtputf8, dsn" in looks[0].detail
+        assert "offers pipelining, size, dsn" in looks[0].detail
 
 
 @pytest.mark.parametrize(
