@@ -39,6 +39,10 @@ def main(arguments: list[str]) -> None:
         set_up(RUNTIME, TEST)
         os.chdir(ROOT)
         become("-m", "pytest", *rest)
+    elif command == "drill":
+        set_up(RUNTIME, TEST)
+        os.chdir(ROOT)
+        become("-m", "tests.drill", *rest)
     elif command == "demo":
         set_up(RUNTIME)
         become(str(ROOT / "scripts" / "demo.py"), *rest)

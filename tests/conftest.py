@@ -75,7 +75,7 @@ def postgres() -> Iterator[Postgres]:
 def postgres_url(postgres: Postgres) -> Iterator[str]:
     """A fresh, empty PostgreSQL database, as SQLAlchemy's URL; dropped afterwards, whoever is still connected."""
     name = f"test_{next(_databases)}"
-    _administer(postgres, f"CREATE DATABASE {name}")
+    postgres.create(name)
     yield postgres.url(name)
     _administer(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
