@@ -112,12 +112,16 @@ def calls(batch: Batch, *, configuration_set: str) -> tuple[Call, ...]:
             "the letter has a header that SES does not take",
             hint="shorten the list's name and the leave address in newsletter.toml",
         )
-    common: dict[str, object] = {
-        "FromEmailAddress": encoded_mailbox(letter.sender[0], ascii_address(letter.sender[1])),
-        "DefaultEmailTags": _pairs({"run": label(letter.issue_id)}),
-    }
-    if letter.reply_to:
-        common["ReplyToAddresses"] = [ascii_address(letter.reply_to)]
+    try:
+        common: dict[str, object] = {
+            "FromEmailAddress": encoded_mailbox(letter.sender[0], ascii_address(letter.sender[1])),
+            "DefaultEmailTags": _pairs({"run": label(letter.issue_id)}),
+        }
+        if letter.reply_to:
+            common["ReplyToAddresses"] = [ascii_address(letter.reply_to)]
+    except Unfit:
+        hint = "give sender.address and sender.reply_to in newsletter.toml with plain letters before the @"
+        raise ProviderRefused("SES cannot write the sender's address", hint=hint) from None
     if configuration_set:
         common["ConfigurationSetName"] = configuration_set
     return tuple(Call(template=each, shared=shared, headers=own, fixed=common) for each in templates(letter, SYNTAX))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -195,6 +196,13 @@ def test_what_is_asked_of_mailgun(make, world) -> None:
     assert "o:testmode" not in fields(world.cloud.sends[1])
 
 
+def test_a_display_name_that_mailgun_would_fill_is_left_away(make, world) -> None:
+    batch = crowd(1)
+    named = replace(batch, rows=(replace(batch.rows[0], name="%recipient.ref%"),))
+    assert {each.status for each in kept(make().send(named)).values()} == {Status.ACCEPTED}
+    assert fields(world.cloud.sends[0])["to"] == ["reader1@example.org"]
+
+
 def test_the_same_batch_makes_the_same_bytes(make, world) -> None:
     kept(make().send(crowd(3)))
     kept(make().send(crowd(3)))
@@ -246,6 +254,20 @@ def settled_by(make, page: object, *, status: int = 200) -> list[Receipt | None]
 
     with Cloud({"/": answer}) as cloud:
         return list(make(url=cloud.url, now=LATER).settle(crowd(1)))
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        ({"event": "rejected"}, Status.REFUSED),
+        ({"event": "delivered"}, Status.ACCEPTED),
+        ({"event": "failed", "severity": "permanent"}, Status.ACCEPTED),  # that it bounced, the events will tell
+    ],
+)
+def test_what_was_found_was_taken_unless_mailgun_rejected_it(make, event, status) -> None:
+    (row,) = crowd(1).rows
+    said = settled_by(make, {"items": [{**event, "user-variables": {"ref": row.ref}}]})
+    assert [each.status for each in said if each] == [status]
 
 
 @pytest.mark.parametrize("where", ["https://elsewhere.example.org/v3/x", "http://127.0.0.1:1/", "", None])

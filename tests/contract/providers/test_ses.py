@@ -190,6 +190,16 @@ def test_a_letter_with_more_headers_than_ses_takes_is_refused_before_anything_le
     assert world.calls() == 0
 
 
+@pytest.mark.parametrize("wrong", [{"sender": ("The Letter", "zoë@example.org")}, {"reply_to": "zoë@example.org"}])
+def test_a_sender_whom_ses_cannot_write_stops_the_run_before_anything_leaves(make, world, wrong) -> None:
+    batch = crowd(1)
+    with pytest.raises(ProviderRefused) as refused:
+        kept(make().send(replace(batch, letter=replace(batch.letter, **wrong))))
+    assert "sender.address" in refused.value.hint
+    assert "zoë" not in str(refused.value)
+    assert world.calls() == 0
+
+
 def test_what_is_asked_of_ses(make, world) -> None:
     kept(make(configuration_set="weekly").send(batch_of(reader(1, name="Zoë"))))
     (call,) = world.cloud.sends

@@ -90,8 +90,9 @@ def test_filling_the_template_gives_what_we_would_have_written(syntax, name, cit
 
 
 @BOTH
-def test_a_value_with_a_mark_is_made_harmless_in_html(syntax):
-    (template,) = templates(letter(b"<p>", NAME_HTML, b"</p>"), syntax)
+@pytest.mark.parametrize("encoder", ["html", "href"])
+def test_a_value_with_a_mark_is_made_harmless_in_html(syntax, encoder):
+    (template,) = templates(letter(b"<p>", Slot(value="first_name", encoder=encoder), b"</p>"), syntax)
     wicked = f"{syntax.mark('v0')}{syntax.before}{syntax.mark('ref')}<b>"
     (value,) = template.values(row(first_name=wicked)).values()
     assert not syntax.confusing.search(value)
@@ -186,6 +187,7 @@ def test_a_long_name_is_one_line_of_ascii():
     [
         ("ada@example.org", "ada@example.org"),
         ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+        ("ada@Bücher.example", "ada@xn--bcher-kva.example"),
         ("ada@straße.example", "ada@xn--strae-oqa.example"),  # not strasse.example, which is somebody else's
     ],
 )
