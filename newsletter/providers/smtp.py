@@ -406,7 +406,7 @@ def _sign_in(client: smtplib.SMTP, username: str, password: str) -> None:
     if "PLAIN" not in client.esmtp_features.get("auth", "").upper().split():
         client.login(username, password)
         return
-    client.user, client.password = username, password  # type: ignore[attr-defined]
+    client.user, client.password = username, password
     code, said = client.auth("PLAIN", client.auth_plain)
     if code not in (235, 503):
         raise smtplib.SMTPAuthenticationError(code, said)

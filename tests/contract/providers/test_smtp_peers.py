@@ -115,6 +115,7 @@ def test_postfix_takes_it_and_hangs_up(sink: Any) -> None:
     found = {}
     with pytest.raises(ProviderBusy):
         found.update((each.seq, each) for each in provider.send(crowd(5)) if each)
+    provider.close()
     doubtful = {seq for seq, each in found.items() if each.status is Status.UNKNOWN}
     time.sleep(0.2)
     assert len(dumped(folder)) == len(doubtful) == 3
@@ -164,7 +165,7 @@ def guarded(certificate: Path) -> Iterator[Any]:
     controllers: list[Controller] = []
 
     def authenticate(_server: object, _session: object, _envelope: object, _mechanism: object, data: Any) -> AuthResult:
-        return AuthResult(success=data.password == PASSWORD.encode(), handled=True)
+        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
 
     def start(security: str) -> tuple[int, Mailbox]:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
