@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Status
 from newsletter.errors import ProviderBusy, ProviderRefused, QuotaReached
+from newsletter.pieces import Pieces
 from newsletter.usecases.ports import Provider
 from tests.contract.providers.contract import kept
 from tests.contract.providers.letters import crowd
@@ -26,6 +29,15 @@ def cases(name: str, key: str) -> list[Any]:
     assert data["source"]
     assert data["date"]
     return data[key]
+
+
+def two_variants(second: bytes) -> Batch:
+    """Four readers, every other of whom gets a letter that says *second*."""
+    batch = crowd(4)
+    (first,) = batch.letter.bodies
+    other = replace(first, html=Pieces((second, *first.html.parts)))
+    rows = tuple(replace(row, variant=row.seq % 2) for row in batch.rows)
+    return replace(batch, letter=replace(batch.letter, bodies=(first, other)), rows=rows)
 
 
 def means(provider: Provider, case: dict[str, Any]) -> None:

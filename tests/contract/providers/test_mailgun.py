@@ -18,7 +18,7 @@ from tests.cloud.mailgun import DOMAIN, KEY, fields, mailgun
 from tests.cloud.server import DROP, Call, Cloud, Reply
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
 from tests.contract.providers.contract import ProviderContract, kept
-from tests.contract.providers.fixtures import cases, means, reads
+from tests.contract.providers.fixtures import cases, means, reads, two_variants
 from tests.contract.providers.letters import AT, batch_of, crowd, letter_filler, reader
 
 LATER = AT + timedelta(hours=1)
@@ -171,6 +171,20 @@ def test_a_letter_that_looks_like_a_placeholder_is_refused_before_anything_leave
     trap = letter_filler(letter=f"::: text\n{text}\n:::\n")
     with pytest.raises(ProviderRefused, match="Mailgun would take for a place to fill"):
         kept(make().send(batch_of(reader(1), with_filler=trap)))
+    assert world.calls() == 0
+
+
+def test_each_variant_of_a_letter_is_a_call_of_its_own(make, world) -> None:
+    receipts = kept(make().send(two_variants(b"Second of all: ")))
+    assert {each.status for each in receipts.values()} == {Status.ACCEPTED}
+    assert world.calls() == 2
+    said = {each.to: each.html.startswith("Second of all: ") for each in world.accepted()}
+    assert said == {f"reader{n}@example.org": n % 2 == 1 for n in range(1, 5)}
+
+
+def test_a_variant_that_cannot_leave_is_found_before_the_other_has_left(make, world) -> None:
+    with pytest.raises(ProviderRefused):
+        kept(make().send(two_variants(b"%recipient.x%")))
     assert world.calls() == 0
 
 

@@ -19,7 +19,7 @@ from tests.cloud.server import Call, Cloud, Reply
 from tests.cloud.ses import ACCESS, REGION, SECRET, error, ses
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
 from tests.contract.providers.contract import ProviderContract, kept
-from tests.contract.providers.fixtures import RAISED, cases, means, reads
+from tests.contract.providers.fixtures import RAISED, cases, means, reads, two_variants
 from tests.contract.providers.letters import batch_of, crowd, letter_filler, reader
 
 ENTRY_STATUSES = {
@@ -187,6 +187,20 @@ def test_a_letter_with_more_headers_than_ses_takes_is_refused_before_anything_le
     monkeypatch.setattr(ses_entries, "MOST_HEADERS", 2)
     with pytest.raises(ProviderRefused, match="header"):
         kept(make().send(crowd(1)))
+    assert world.calls() == 0
+
+
+def test_each_variant_of_a_letter_is_a_call_of_its_own(make, world) -> None:
+    receipts = kept(make().send(two_variants(b"Second of all: ")))
+    assert {each.status for each in receipts.values()} == {Status.ACCEPTED}
+    assert world.calls() == 2
+    said = {each.to: each.html.startswith("Second of all: ") for each in world.accepted()}
+    assert said == {f"reader{n}@example.org": n % 2 == 1 for n in range(1, 5)}
+
+
+def test_a_variant_that_cannot_leave_is_found_before_the_other_has_left(make, world) -> None:
+    with pytest.raises(ProviderRefused):
+        kept(make().send(two_variants(b"{{x}}")))
     assert world.calls() == 0
 
 
