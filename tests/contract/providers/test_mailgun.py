@@ -18,8 +18,8 @@ from tests.cloud.mailgun import DOMAIN, KEY, fields, mailgun
 from tests.cloud.server import DROP, Call, Cloud, Reply
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
 from tests.contract.providers.contract import ProviderContract, kept
-from tests.contract.providers.fixtures import cases, means, reads, two_variants
 from tests.contract.providers.letters import AT, batch_of, crowd, letter_filler, reader
+from tests.contract.providers.recorded import cases, means, reads, two_variants
 
 LATER = AT + timedelta(hours=1)
 

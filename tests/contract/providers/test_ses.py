@@ -19,8 +19,8 @@ from tests.cloud.server import Call, Cloud, Reply
 from tests.cloud.ses import ACCESS, REGION, SECRET, error, ses
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
 from tests.contract.providers.contract import ProviderContract, kept
-from tests.contract.providers.fixtures import RAISED, cases, means, reads, two_variants
 from tests.contract.providers.letters import batch_of, crowd, letter_filler, reader
+from tests.contract.providers.recorded import RAISED, cases, means, reads, two_variants
 
 ENTRY_STATUSES = {
     "accepted": Status.ACCEPTED,
