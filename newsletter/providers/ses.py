@@ -1,305 +1,218 @@
-"""Amazon SES, version 2: fifty readers a call, merged there, and an answer for each of them.
-
-The letter travels as an inline template, in which SES makes simple substitutions only. Values travel escaped
-for where they stand: if SES should escape them once more, a reader would see `&amp;` for `&`, while in the
-other case nobody could slip in HTML. Headers are no templates, so each reader's stand in their own entry.
-"""
+"""Amazon SES, version 2: fifty readers a call, merged there, and an answer for each of them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-
-from newsletter.delivery.message import Batch, Body, Row
+from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
-from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
-from newsletter.providers.http import CALL_S, Answer, Auth, DoubtfulCall, connect, redacted, to_json
-from newsletter.providers.merge import Merge, Syntax
-from newsletter.providers.wording import json_lines, label, mailbox, unfolded
-
-if TYPE_CHECKING:
-    from requests import PreparedRequest
-
-
-BATCH = 50
-HEADERS, HEADER_LENGTH = 15, 995
-DATA_LENGTH = 262_144
-
-SYNTAX = Syntax(before="{{", after="}}", trap="{{")
-
-# What the error of a whole call means: the class that it raises, and what the operator must do.
-ERRORS: dict[str, tuple[type[NewsletterError], str]] = {
-    "AccountSuspendedException": (ProviderRefused, "ask AWS why the account may not send"),
-    "SendingPausedException": (ProviderRefused, "resume sending in the SES console"),
-    "MailFromDomainNotVerifiedException": (ProviderRefused, "verify the MAIL FROM domain in SES"),
-    "MessageRejected": (ProviderRefused, "verify the sender's domain in SES, in the same region"),
-    "NotFoundException": (ProviderRefused, "look at [ses] configuration_set and region"),
-    "BadRequestException": (ProviderRefused, "look at what it says; nothing was sent"),
-    "LimitExceededException": (QuotaReached, "ask AWS for a higher limit"),
-    "TooManyRequestsException": (ProviderBusy, "set [provider] rate, if this comes often"),
-    "ThrottlingException": (ProviderBusy, "set [provider] rate to your account's, see: newsletter doctor"),
-    "Throttling": (ProviderBusy, "set [provider] rate to your account's, see: newsletter doctor"),
-    "ServiceUnavailable": (ProviderBusy, "wait; see the AWS status page"),
-    "UnrecognizedClientException": (ProviderRefused, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-    "InvalidClientTokenId": (ProviderRefused, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-    "InvalidSignatureException": (ProviderRefused, "set AWS_SECRET_ACCESS_KEY, and look at the clock"),
-    "SignatureDoesNotMatch": (ProviderRefused, "set AWS_SECRET_ACCESS_KEY, and look at the clock"),
-    "ExpiredTokenException": (ProviderRefused, "get new temporary credentials"),
-    "AccessDeniedException": (ProviderRefused, "allow this user ses:SendBulkEmail and ses:SendEmail"),
-}
-QUOTA_WORDS = re.compile(r"daily message quota exceeded", re.IGNORECASE)
-QUOTA_WAIT = timedelta(hours=6)  # it is a rolling day, and SES does not say when there is room again
-
-# What the status of one entry means; where it is an error, it is the whole account's or set-up's.
-ENTRIES: dict[str, Status | tuple[type[NewsletterError], str]] = {
-    "SUCCESS": Status.ACCEPTED,
-    "INVALID_PARAMETER": Status.REFUSED,
-    "MESSAGE_REJECTED": Status.REFUSED,
-    "ACCOUNT_THROTTLED": (ProviderBusy, "set [provider] rate to your account's, see: newsletter doctor"),
-    "TRANSIENT_FAILURE": Status.DEFERRED,
-    "FAILED": Status.DEFERRED,
-    "ACCOUNT_DAILY_QUOTA_EXCEEDED": (QuotaReached, "ask AWS for a higher quota, or wait"),
-    "MAIL_FROM_DOMAIN_NOT_VERIFIED": (ProviderRefused, "verify the MAIL FROM domain in SES"),
-    "CONFIGURATION_SET_NOT_FOUND": (ProviderRefused, "look at [ses] configuration_set and region"),
-    "CONFIGURATION_SET_SENDING_PAUSED": (ProviderRefused, "resume sending for the configuration set"),
-    "TEMPLATE_NOT_FOUND": (ProviderRefused, "please report this: letters bring their own template"),
-    "INVALID_SENDING_POOL_NAME": (ProviderRefused, "look at the configuration set's dedicated IP pool"),
-    "ACCOUNT_SUSPENDED": (ProviderRefused, "ask AWS why the account may not send"),
-    "ACCOUNT_SENDING_PAUSED": (ProviderRefused, "resume sending in the SES console"),
-}
+from newsletter.errors import NewsletterError, ProviderBusy
+from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, connect, redacted
+from newsletter.providers.merge import Unfit, by_variant
+from newsletter.providers.records import Record, text_of, within
+from newsletter.providers.ses_answers import ENTRIES, ERRORS
+from newsletter.providers.ses_entries import MOST_ENTRIES, Call, Entry, calls
+from newsletter.providers.ses_events import read_event, unwrapped
+from newsletter.providers.ses_signing import signer
+from newsletter.providers.verdict import Meaning, Rule, judge
+from newsletter.providers.wording import json_lines
 
 
 class Ses:
     """Sends by SendBulkEmail."""
 
     name = "ses"
-    batch_size = BATCH
-    record_every = BATCH
+    batch_size = MOST_ENTRIES
+    record_every = MOST_ENTRIES
     keeps_keys = timedelta(0)
 
     def __init__(
         self,
         *,
         region: str,
-        url: str,
-        configuration_set: str,
+        url: str = "",
+        configuration_set: str = "",
         access_key: str,
         secret_key: str,
-        session_token: str,
+        session_token: str = "",
         stop: Callable[[], bool],
         call_s: float = CALL_S,
     ) -> None:
         """Call the API of a *region*, or the one at *url*."""
-        credentials = Credentials(access_key, secret_key, session_token or None)
-        base = url or f"https://email.{region}.amazonaws.com"
-        self._http = connect(self.name, base, _signer(credentials, region), stop, call_s=call_s)
-        self._configuration_set, self._stop, self._region = configuration_set, stop, region
+        sign = signer(region=region, access_key=access_key, secret_key=secret_key, session_token=session_token)
+        self._http = connect(self.name, url or f"https://email.{region}.amazonaws.com", sign, stop, call_s=call_s)
+        self._region, self._configuration_set, self._stop = region, configuration_set, stop
 
     def send(self, batch: Batch) -> Iterator[Receipt | None]:
         """One call for each variant of the letter and fifty readers."""
-        for variant, body in enumerate(batch.letter.bodies):
-            rows = [row for row in batch.rows if row.variant == variant]
-            for first in range(0, len(rows), BATCH):
-                yield from self._merge(batch, body, rows[first : first + BATCH])
+        variants = calls(batch, configuration_set=self._configuration_set)  # all first: one may be refused
+        for variant, rows in by_variant(batch.rows):
+            entries = []
+            for row in rows:
+                try:
+                    entries.append(variants[variant].entry(row))
+                except Unfit as err:
+                    yield err.receipt(row)
+            for first in range(0, len(entries), MOST_ENTRIES):
+                yield from self._call(variants[variant], entries[first : first + MOST_ENTRIES])
 
     def settle(self, batch: Batch) -> Iterator[Receipt | None]:  # noqa: ARG002 - the port's signature
-        """Nothing: SES can be asked about a message only by the id that a lost answer held. Its events tell."""
+        """Nothing: SES can be asked about a message by the id only that was lost with the answer.
+
+        Message insights and exports of them know no tags. What it did take comes as Send events of the
+        configuration set, with our reference: see `read_events`.
+        """
         yield from ()
 
     def read_events(self, data: bytes) -> Iterator[Event]:
         """Records of event publishing, one JSON object a line, as they are or in the envelopes of SNS."""
-        for record in json_lines(data):
-            inner = record
-            if isinstance(record.get("Message"), str):
-                inner = next(json_lines(record["Message"].replace("\n", " ").encode()), {})
-            event = _event(inner)
-            if event is not None:
-                yield event
+        return (event for record in json_lines(data) if (event := read_event(unwrapped(record))))
 
     def examine(self) -> Iterator[Look]:
-        """Whether the account may send to everybody, and what is left of its quota."""
+        """Whether the account may send to everybody, and what is left of its quota and how fast it may send."""
         answer = self._http.get("/v2/email/account")
-        if answer.status != 200 or not isinstance(answer.data, dict):
-            raise _error(answer)
-        found, quota = answer.data, answer.data.get("SendQuota") or {}
-        ok = bool(found.get("SendingEnabled")) and bool(found.get("ProductionAccessEnabled"))
-        sandbox = "" if found.get("ProductionAccessEnabled") else ", in the sandbox"
-        most, sent = quota.get("Max24HourSend", 0), quota.get("SentLast24Hours", 0)
-        left = "no daily limit" if most == -1 else f"{most - sent:,.0f} of {most:,.0f} left today"
-        detail = f"ses in {self._region}{sandbox}: {left}, {quota.get('MaxSendRate', 0):g} a second"
-        fix = "" if ok else "ask AWS for production access, and look whether sending is enabled"
-        yield Look(what="provider", ok=ok, detail=detail, fix=fix)
+        if answer.status != 200:
+            raise _error(_judged(answer), answer)
+        account = _record(answer)
+        yield _production(account, self._region)
+        yield _sending(account)
+        yield _quota(within(account, "SendQuota"))
+        listed = self._http.get("/v2/email/identities?PageSize=1000")
+        if listed.status == 200:  # keys that only send may not ask
+            yield _identities(_record(listed), self._region)
 
     def close(self) -> None:
         """Close its connections."""
         self._http.close()
 
-    def _merge(self, batch: Batch, body: Body, rows: Sequence[Row]) -> Iterator[Receipt]:
-        """The receipts of one call, and before it those of rows that cannot be part of it."""
-        merge = Merge(SYNTAX)
-        content = {
-            "Subject": merge.template(batch.letter.subject),
-            "Text": merge.template(body.text),
-            "Html": merge.template(body.html),
-        }
-        some, entries = [], []
-        for row in rows:
-            entry = _entry(batch, row, merge)
-            if isinstance(entry, Receipt):
-                yield entry
-            else:
-                some.append(row)
-                entries.append(entry)
+    def _call(self, call: Call, entries: Sequence[Entry]) -> Iterator[Receipt | None]:
+        """The receipts of one call; where one address made SES refuse all of it, of two with half the rows each."""
         if self._stop():
-            yield from (Receipt(seq=row.seq, status=Status.PLANNED, reason="asked to stop") for row in some)
-        elif some:
-            yield from self._call(self._request(batch, merge, content, entries), some)
-
-    def _request(
-        self, batch: Batch, merge: Merge, content: dict[str, str], entries: list[dict[str, Any]]
-    ) -> dict[str, Any]:
-        blank = to_json(dict.fromkeys(merge.names.values(), "")).decode()
-        request: dict[str, Any] = {
-            "FromEmailAddress": mailbox(*batch.letter.sender),
-            "DefaultEmailTags": [{"Name": "run", "Value": label(batch.letter.issue_id)}],
-            "DefaultContent": {"Template": {"TemplateContent": content, "TemplateData": blank}},
-            "BulkEmailEntries": entries,
-        }
-        if batch.letter.reply_to:
-            request["ReplyToAddresses"] = [batch.letter.reply_to]
-        if self._configuration_set:
-            request["ConfigurationSetName"] = self._configuration_set
-        return request
-
-    def _call(self, request: dict[str, Any], rows: Sequence[Row]) -> Iterator[Receipt]:
-        headers = {"Content-Type": "application/json"}
+            yield from _all(entries, Status.PLANNED, "asked to stop")
+            return
+        yield None
         try:
-            answer = self._http.post("/v2/email/outbound-bulk-emails", to_json(request), headers)
+            answer = self._http.post(
+                "/v2/email/outbound-bulk-emails", call.body(entries), {"Content-Type": "application/json"}
+            )
         except DoubtfulCall as err:
-            yield from _unknown(rows, str(err))
+            yield from _all(entries, Status.UNKNOWN, str(err))
             return
         if answer.status == 200:
-            yield from _results(answer, rows)
-        elif answer.status >= 500 and answer.status != 503:
-            yield from _unknown(rows, f"SES failed: {answer.text('message', 'Message')}")
+            yield from _results(answer, entries)
+            return
+        rule = _judged(answer)
+        if rule.meaning is Meaning.DOUBT:
+            yield from _all(entries, Status.UNKNOWN, f"SES failed: {_said(answer)}")
+        elif rule.meaning is not Meaning.ROW:
+            raise _error(rule, answer)
+        elif len(entries) == 1:
+            yield from _all(entries, Status.REFUSED, _said(answer))
         else:
-            raise _error(answer)
+            middle = len(entries) // 2
+            yield from self._call(call, entries[:middle])
+            yield from self._call(call, entries[middle:])
 
 
-def _entry(batch: Batch, row: Row, merge: Merge) -> dict[str, Any] | Receipt:
-    """One reader's part of the call, or why there is none."""
-    if not row.address.rpartition("@")[0].isascii():
-        return Receipt(seq=row.seq, status=Status.REFUSED, reason="SES takes ASCII only before the @")
-    values = merge.values(row.values)
-    if values is None:
-        return Receipt(
-            seq=row.seq, status=Status.HELD, reason="a value of this reader looks like a placeholder of SES's"
-        )
-    data = to_json(values).decode()
-    headers = [(name, unfolded(pieces.fill(row.values))) for name, pieces in batch.letter.own_headers]
-    if len(data) > DATA_LENGTH or any(len(value) > HEADER_LENGTH or not value.isascii() for _, value in headers):
-        return Receipt(seq=row.seq, status=Status.HELD, reason="this reader's values are too long for SES")
-    return {
-        "Destination": {"ToAddresses": [_to(row)]},
-        "ReplacementEmailContent": {"ReplacementTemplate": {"ReplacementTemplateData": data}},
-        "ReplacementTags": [{"Name": "ref", "Value": label(row.ref)}],
-        "ReplacementHeaders": [{"Name": name, "Value": value} for name, value in headers[:HEADERS]],
-    }
+_ENTRY_STATUSES = {
+    Meaning.ROW: Status.REFUSED,
+    Meaning.LATER: Status.DEFERRED,
+    Meaning.DOUBT: Status.UNKNOWN,
+}
 
 
-def _to(row: Row) -> str:
-    local, _, domain = row.address.rpartition("@")
-    return mailbox(row.name, f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}")
+def _results(answer: Answer, entries: Sequence[Entry]) -> Iterator[Receipt]:
+    """A receipt for each entry, by its place in the answer; afterwards raises what stopped the rest of them.
 
-
-def _results(answer: Answer, rows: Sequence[Row]) -> Iterator[Receipt]:
-    """A receipt for each row, by its place in the answer. Raises where SES stopped taking them for all."""
-    results = answer.data.get("BulkEmailEntryResults") if isinstance(answer.data, dict) else None
-    if not isinstance(results, list) or len(results) != len(rows):
-        yield from _unknown(rows, "SES's answer cannot be read")
+    The rest are those without receipt: an entry that SES names a trouble of the whole account for did not leave.
+    """
+    results = _record(answer).get("BulkEmailEntryResults")
+    if not isinstance(results, list) or len(results) != len(entries):
+        yield from _all(entries, Status.UNKNOWN, "SES's answer does not fit what was asked")
         return
     trouble: NewsletterError | None = None
-    for row, result in zip(rows, results, strict=True):
-        word = str(result.get("Status"))
-        meaning = ENTRIES.get(word, Status.UNKNOWN)
-        reason = redacted(f"{word}: {result.get('Error') or ''}".removesuffix(": "))
-        if isinstance(meaning, tuple):
-            raised, hint = meaning
-            trouble = trouble or raised(f"SES: {reason}", hint=hint)
-            yield Receipt(seq=row.seq, status=Status.PLANNED, reason=reason)
-        else:
-            name = str(result.get("MessageId") or "")
-            said = "" if meaning is Status.ACCEPTED else reason
-            yield Receipt(seq=row.seq, status=meaning, provider_id=name, reason=said)
+    for entry, found in zip(entries, results, strict=True):
+        result: Record = found if isinstance(found, dict) else {}
+        word, name = text_of(result, "Status"), text_of(result, "MessageId")
+        if word == "SUCCESS":
+            yield Receipt(seq=entry.row.seq, status=Status.ACCEPTED, provider_id=name)
+            continue
+        reason = redacted(f"{word}: {text_of(result, 'Error')}".removesuffix(": "))
+        rule = judge(ENTRIES, [word], text_of(result, "Error"))
+        status = _ENTRY_STATUSES.get(rule.meaning, Status.PLANNED)
+        yield Receipt(seq=entry.row.seq, status=status, reason=reason)
+        if status is Status.PLANNED:
+            trouble = trouble or rule.error(f"SES: {reason}")
     if trouble is not None:
         raise trouble
 
 
-EVENTS = {
-    "Send": Status.ACCEPTED,
-    "Delivery": Status.DELIVERED,
-    "Bounce": Status.BOUNCED,
-    "Complaint": Status.COMPLAINED,
-    "Reject": Status.REFUSED,
-    "Rendering Failure": Status.REFUSED,
-    "RenderingFailure": Status.REFUSED,
-}
+def _production(account: Record, region: str) -> Look:
+    ok = account.get("ProductionAccessEnabled") is True
+    detail = f"ses in {region}, {'in production' if ok else 'in the sandbox: to verified addresses only'}"
+    return Look(what="provider", ok=ok, detail=detail, fix="" if ok else "ask AWS for production access, in SES")
 
 
-def _event(record: dict[str, Any]) -> Event | None:
-    kind = str(record.get("eventType") or record.get("notificationType"))
-    mail, bounce = record.get("mail"), record.get("bounce")
-    status = EVENTS.get(kind)
-    if status is None or not isinstance(mail, dict) or not isinstance(mail.get("tags"), dict):
-        return None
-    if status is Status.BOUNCED and not (isinstance(bounce, dict) and bounce.get("bounceType") == "Permanent"):
-        return None
-    refs = mail["tags"].get("ref")
-    ref = str(refs[0]) if isinstance(refs, list) and refs else ""
-    return Event(ref=ref, status=status, provider_id=str(mail.get("messageId", "")), reason=kind.lower())
+def _sending(account: Record) -> Look:
+    state = text_of(account, "EnforcementStatus") or "HEALTHY"
+    ok = account.get("SendingEnabled") is True and state == "HEALTHY"
+    detail = f"ses: sending is {'enabled' if account.get('SendingEnabled') is True else 'paused'}, {state.lower()}"
+    return Look(what="sending", ok=ok, detail=detail, fix="" if ok else "open the SES console: AWS says there why")
 
 
-def _unknown(rows: Sequence[Row], reason: str) -> Iterator[Receipt]:
-    return (Receipt(seq=row.seq, status=Status.UNKNOWN, reason=reason) for row in rows)
+def _quota(quota: Record) -> Look:
+    most, sent, rate = (_number(quota, name) for name in ("Max24HourSend", "SentLast24Hours", "MaxSendRate"))
+    unlimited = most < 0  # -1, says the reference
+    ok = unlimited or most > sent
+    left = "no daily limit" if unlimited else f"{max(most - sent, 0):,.0f} of {most:,.0f} left today"
+    fix = "" if ok else "wait, or ask AWS to raise the sending quota"
+    return Look(what="quota", ok=ok, detail=f"ses: {left}, {rate:g} a second", fix=fix)
 
 
-def _error(answer: Answer) -> NewsletterError:
-    """What an answer other than 200 means for the whole call."""
-    typed = answer.headers.get("x-amzn-ErrorType") or (
-        answer.data.get("__type") or answer.data.get("code") if isinstance(answer.data, dict) else ""
-    )
-    name = re.sub(r":.*|.*#", "", str(typed or ""))
-    other = (ProviderBusy, "wait; see the AWS status page") if answer.status in (408, 429, 503) else None
-    raised, hint = ERRORS.get(name) or other or (ProviderRefused, "look at what it says; nothing was sent")
-    text = answer.text("message", "Message")
-    message = f"SES: {text} ({name or answer.status})"
-    if issubclass(raised, ProviderBusy):
-        if raised is QuotaReached or QUOTA_WORDS.search(text):
-            return QuotaReached(message, hint="ask AWS for a higher quota, or wait", wait=QUOTA_WAIT)
-        return raised(message, hint=hint, wait=answer.wait)
-    return raised(message, hint=hint)
+def _identities(listed: Record, region: str) -> Look:
+    found = listed.get("EmailIdentities")
+    domains = [
+        text_of(each, "IdentityName")
+        for each in (found if isinstance(found, list) else [])
+        if isinstance(each, dict) and each.get("SendingEnabled") is True and text_of(each, "IdentityType") == "DOMAIN"
+    ]
+    detail = f"ses: may send for {', '.join(sorted(domains)) or 'no domain'}"
+    fix = "" if domains else f"verify the sender's domain in SES, in {region}"
+    return Look(what="identity", ok=bool(domains), detail=detail, fix=fix)
 
 
-def _signer(credentials: Credentials, region: str) -> Auth:
-    """Signs a request as AWS wants it (Signature Version 4); the service is called `ses` in signatures."""
+def _number(record: Record, name: str) -> float:
+    value = record.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
 
-    def sign(request: PreparedRequest) -> PreparedRequest:
-        url = str(request.url)
-        headers = {"host": urlsplit(url).netloc}
-        if request.headers.get("Content-Type"):
-            headers["content-type"] = str(request.headers["Content-Type"])
-        asked = AWSRequest(method=str(request.method), url=url, data=request.body or b"", headers=headers)
-        SigV4Auth(credentials, "ses", region).add_auth(asked)
-        for name in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):
-            if name in asked.headers:
-                request.headers[name] = str(asked.headers[name])
-        return request
 
-    return sign
+def _judged(answer: Answer) -> Rule:
+    return judge(ERRORS, [_type(answer), answer.status], _said(answer))
+
+
+def _type(answer: Answer) -> str:
+    """The error's name: `Name:http://…` in a header, or `namespace#Name` in the body."""
+    record = _record(answer)
+    found = answer.headers.get("x-amzn-ErrorType") or text_of(record, "__type") or text_of(record, "code")
+    return re.sub(r":.*|.*#", "", found or text_of(record, "type"))
+
+
+def _said(answer: Answer) -> str:
+    return answer.text("message", "Message")
+
+
+def _error(rule: Rule, answer: Answer) -> NewsletterError:
+    text = f"SES: {_said(answer)} ({_type(answer) or answer.status})"
+    if rule.meaning in (Meaning.DOUBT, Meaning.ROW):  # to a question, that is: nothing was to be sent
+        return ProviderBusy(text, hint="try again later", wait=answer.wait)
+    return rule.error(text, wait=answer.wait)
+
+
+def _record(answer: Answer) -> Record:
+    return answer.data if isinstance(answer.data, dict) else {}
+
+
+def _all(entries: Sequence[Entry], status: Status, reason: str) -> Iterator[Receipt]:
+    return (Receipt(seq=entry.row.seq, status=status, reason=reason) for entry in entries)

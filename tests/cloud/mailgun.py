@@ -6,9 +6,11 @@ import json
 import re
 import time
 from base64 import b64encode
+from email.parser import BytesParser
+from email.policy import HTTP
+from email.utils import getaddresses
 from urllib.parse import parse_qs, urlsplit
 
-from tests.cloud.resend import address
 from tests.cloud.server import Call, Cloud, Delivered, Reply
 
 KEY = "key-0123456789abcdef-tests"
@@ -23,23 +25,39 @@ def mailgun(cloud: Cloud, call: Call) -> Reply:
     path = urlsplit(call.path).path
     if path == f"/v3/domains/{DOMAIN}":
         return Reply(200, {"domain": {"name": DOMAIN, "state": "active"}})
+    if path == f"/v3/domains/{DOMAIN}/tracking":
+        return Reply(200, {"tracking": {"unsubscribe": {"active": False}}})
     if not path.startswith(f"/v3/{DOMAIN}/"):
         return Reply(404, {"message": "Domain not found"})
     return events(cloud, call) if path.endswith("/events") else messages(cloud, call)
 
 
+def fields(call: Call) -> dict[str, list[str]]:
+    """The form of a call, read by the standard library's parser of multipart messages."""
+    head = f"Content-Type: {call.headers['content-type']}\r\n\r\n".encode()
+    form: dict[str, list[str]] = {}
+    for part in BytesParser(policy=HTTP).parsebytes(head + call.body).iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        form.setdefault(str(name), []).append(part.get_payload(decode=True).decode())
+    return form
+
+
 def messages(cloud: Cloud, call: Call) -> Reply:
-    form = parse_qs(call.body.decode(), keep_blank_values=True)
-    if len(form["to"]) > 1000:
-        return Reply(400, {"message": "Too many recipients, max is 1000"})
+    form = fields(call)
+    to = [found for _, found in getaddresses(form["to"])]
+    if len(to) > 1000:
+        return Reply(400, {"message": "Too many recipients; max is 1000"})
     options = sum(len(name) + len(value) for name in form if name[:2] in ("o:", "h:", "v:") for value in form[name])
     if options > OPTION_BYTES:
-        return Reply(400, {"message": "o:, h: and v: parameters are limited to 16 KB"})
+        return Reply(
+            400, {"message": "Send options (parameters starting with o:, h:, or v:) are limited to 16 kB total"}
+        )
     try:
         variables = json.loads(form["recipient-variables"][0])
     except (KeyError, ValueError):
         return Reply(400, {"message": "'recipient-variables' parameter is not a valid JSON"})
-    to = [address(each) for each in form["to"]]
+    if len({each.lower() for each in to}) < len(to) or set(to) != set(variables):
+        return Reply(400, {"message": "'recipient-variables' parameter is not a valid JSON"})
     if any(each.endswith("@refused.example.org") for each in to):
         return Reply(400, {"message": "to parameter is not a valid address. please check documentation"})
     name = f"<{time.time_ns()}@{DOMAIN}>"
@@ -68,7 +86,7 @@ def merged(form: dict[str, list[str]], to: str, variables: dict[str, str]) -> De
 
 
 def events(cloud: Cloud, call: Call) -> Reply:
-    """Three to a page."""
+    """Three to a page, in order of time; the page after the last is empty and names the next all the same."""
     query = parse_qs(urlsplit(call.path).query)
     page = int(query.get("page", ["0"])[0])
     found = [each for each in cloud.accepted if each.run == query["tags"][0]]

@@ -23,15 +23,21 @@ def ses(cloud: Cloud, call: Call) -> Reply:
     if call.path == "/v2/email/account":
         quota = {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": 1200.0}
         return Reply(200, {"SendQuota": quota, "SendingEnabled": True, "ProductionAccessEnabled": True})
+    if call.path.startswith("/v2/email/identities"):
+        identity = {"IdentityType": "DOMAIN", "IdentityName": "letters.example.org", "SendingEnabled": True}
+        return Reply(200, {"EmailIdentities": [identity]})
     asked = json_of(call)
     entries = asked["BulkEmailEntries"]
+    shared = asked["DefaultContent"]["Template"]["Headers"]
+    if any(problem(each) for each in shared) or not asked["FromEmailAddress"].isascii():
+        return error(400, "BadRequestException", "Bad header")
     if not 1 <= len(entries) <= 50:
         return error(400, "BadRequestException", "1 to 50 entries")
     taken, results = [], []
     for entry in entries:
-        problem = wrong(entry)
-        if problem:
-            results.append({"Status": "INVALID_PARAMETER", "Error": problem})
+        trouble = wrong(entry, len(shared))
+        if trouble:
+            results.append({"Status": "INVALID_PARAMETER", "Error": trouble})
         else:
             taken.append(merged(asked, entry))
             results.append({"Status": "SUCCESS", "MessageId": str(uuid.uuid4())})
@@ -47,27 +53,42 @@ def signed(call: Call) -> bool:
     headers = {"host": call.headers["host"]}
     if call.headers.get("content-type"):
         headers["content-type"] = call.headers["content-type"]
+    token = call.headers.get("x-amz-security-token")
+    if token:
+        headers["X-Amz-Security-Token"] = token
     request = AWSRequest(call.method, f"http://{call.headers['host']}{call.path}", headers, call.body)
     request.headers["X-Amz-Date"] = at
     request.context["timestamp"] = at
-    signer = SigV4Auth(Credentials(ACCESS, SECRET), "ses", REGION)
+    signer = SigV4Auth(Credentials(ACCESS, SECRET, token), "ses", REGION)
     signature = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
     return found.endswith(f"Signature={signature}")
 
 
-def wrong(entry: dict) -> str:
-    for header in entry.get("ReplacementHeaders", []):
-        if not re.fullmatch(r"[ -~]{1,995}", header["Value"]):
-            return f"Invalid header {header['Name']}"
+def problem(header: dict) -> str:
+    good = re.fullmatch(r"[!-9;-~]{1,126}", header["Name"]) and re.fullmatch(r"[ -~]{1,995}", header["Value"])
+    return "" if good else f"Invalid header {header['Name']}"
+
+
+def wrong(entry: dict, shared: int) -> str:
+    headers = entry.get("ReplacementHeaders", [])
+    if len(headers) + shared > 15:
+        return "Too many headers"
+    for header in headers:
+        if problem(header):
+            return problem(header)
+    if len(entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]) > 262_144:
+        return "Template data too long"
     for tag in entry.get("ReplacementTags", []):
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", tag["Value"]):
             return "Invalid tag"
-    to = address(entry["Destination"]["ToAddresses"][0])
-    return f"Invalid address {to}" if to.endswith("@refused.example.org") or not to.isascii() else ""
+    mailbox = entry["Destination"]["ToAddresses"][0]
+    to = address(mailbox)
+    return f"Invalid address {to}" if to.endswith("@refused.example.org") or not mailbox.isascii() else ""
 
 
 def merged(asked: dict, entry: dict) -> Delivered:
     content = asked["DefaultContent"]["Template"]["TemplateContent"]
+    headers = asked["DefaultContent"]["Template"]["Headers"] + entry["ReplacementHeaders"]
     data = json.loads(asked["DefaultContent"]["Template"]["TemplateData"])
     data |= json.loads(entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"])
 
@@ -83,7 +104,7 @@ def merged(asked: dict, entry: dict) -> Delivered:
         subject=fill(content["Subject"]),
         html=fill(content["Html"]),
         text=fill(content["Text"]),
-        headers={each["Name"]: each["Value"] for each in entry["ReplacementHeaders"]},
+        headers={each["Name"]: each["Value"] for each in headers},
     )
 
 
