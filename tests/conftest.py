@@ -25,6 +25,7 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
     "chromium": (("chromium-browser", "google-chrome", "google-chrome-stable"), "chromium"),
     "dkimverify": ((), "python3-dkim"),
     "git": ((), "git"),
+    "node": ((), "nodejs"),
     "smtp-sink": ((), "postfix"),
     "postgres": ((), "postgresql"),  # found by tests/postgres.py; the test lock brings its own
     "mount": ((), "util-linux"),  # and the right to mount in a namespace of one's own, which not every machine grants

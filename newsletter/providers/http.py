@@ -114,7 +114,7 @@ class Http:
                     raise DoubtfulCall(why) from None
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        url = path if path.startswith(self.url) else self.url + path
+        url = path if path.startswith(f"{self.url}/") else self.url + path
         try:
             with self.session.request(
                 method,

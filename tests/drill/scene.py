@@ -110,7 +110,7 @@ class Scene:
     def _found_newsletter(self) -> None:
         self._newsletter("init", str(self.folder), config=False)
         settings = (self.folder / "newsletter.toml").read_text()
-        rate = max(20, self.people // 20)  # so that a send takes long enough to be killed often
+        rate = max(20, self.people // 50)  # so that a send takes long enough to be killed often
         settings = settings.partition("[provider]")[0] + (
             f'[provider]\nname = "{self.provider}"\nrate = {rate}\n\n[canary]\npeople = 0\nlimit_percent = 100\n\n'
             + SETTINGS[self.provider].format(port=self.port)
