@@ -169,13 +169,20 @@ class MailingList:
             raw.execute("DROP TABLE by_hand")
         return seconds
 
-    def send(self, batch_size: int) -> Sent:
-        """Plan and send one more issue, and count it all again. Raises AssertionError if one is missing."""
+    def send(self, batch_size: int, *, port: int = 0) -> Sent:
+        """Plan and send one more issue, and count it all again. Raises AssertionError if one is missing.
+
+        With a *port*, by SMTP to a server that listens there on this machine.
+        """
         database = connect(self._url)
         issue = self._plan(database)
         command = (sys.executable, "-m", "benchmarks.sender", self._url, issue.issue_id)
         done = subprocess.run(
-            (*command, str(batch_size), self._now.isoformat()), cwd=ROOT, check=True, capture_output=True, text=True
+            (*command, str(batch_size), self._now.isoformat(), str(port)),
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+            text=True,
         )
         said = json.loads(done.stdout)
         tally = SqlChronicle(database).tally(issue.no, now=self._now, not_before=self._now - WINDOW)
@@ -201,7 +208,7 @@ class MailingList:
         before = self._now - timedelta(days=2)
         people = SqlPeople(database)
         outlook = look_ahead(edition, plan, planner=planner, people=people, now=before, window=timedelta(hours=36))
-        return write_plan(edition, plan, outlook, planner=planner, editions=SqlEditions(database), now=before)
+        return write_plan(edition, plan, outlook, planner=planner, editions=SqlEditions(database), canary=0, now=before)
 
 
 _LIKE_DELIVERIES = """

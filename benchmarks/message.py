@@ -34,7 +34,7 @@ def links_of(person: Subscriber, _at: datetime) -> dict[str, str]:
 
 def rows() -> Iterator[Row]:
     """The table's lines."""
-    batch = _batch(compiled(45).edition)
+    batch = letter_batch(compiled(45).edition, MANY)
     theirs = [_theirs(batch, number) for number in range(FEW)]
     for number, build in enumerate(theirs):
         _compare(batch.message(batch.rows[number]), build())
@@ -46,7 +46,7 @@ def rows() -> Iterator[Row]:
         called="EmailMessage.as_bytes of the same, filled before",
         target=Target(least=150),
     )
-    larger = _batch(compiled(450).edition)
+    larger = letter_batch(compiled(450).edition, MANY)
     size = len(larger.message(larger.rows[0])) / 1000
     yield compare(
         f"a message of {size:.0f} KB",
@@ -57,9 +57,20 @@ def rows() -> Iterator[Row]:
     )
 
 
-def _batch(edition: Edition) -> Batch:
-    people = [Claimed(seq=number, person=person) for number, person in enumerate(readers(MANY), start=1)]
-    claim = Claim(issue_no=1, batch_no=1, worker="", claimed_at=AT, due_at=AT, deliveries=tuple(people))
+def letter_batch(edition: Edition, count: int) -> Batch:
+    """The letter for so many readers, claimed at once."""
+    people = [Claimed(seq=number, person=person) for number, person in enumerate(readers(count), start=1)]
+    claim = Claim(
+        issue_no=1,
+        batch_no=1,
+        worker="",
+        claimed_at=AT,
+        due_at=AT,
+        revision=1,
+        edition_hash=edition.hash,
+        sealed=b"",
+        deliveries=tuple(people),
+    )
     issue = PlannedIssue(
         no=1,
         issue_id=edition.issue_id,
@@ -67,7 +78,7 @@ def _batch(edition: Edition) -> Batch:
         edition_hash=edition.hash,
         secret=bytes(32),
         planned_at=AT,
-        candidates=MANY,
+        candidates=count,
     )
     batch, held = filler(edition, links_of).batch(issue, claim)
     assert not held

@@ -1,7 +1,7 @@
-"""A sender in a process of its own: `python -m benchmarks.sender DATABASE ISSUE BATCH_SIZE NOW`.
+"""A sender in a process of its own: `python -m benchmarks.sender DATABASE ISSUE BATCH_SIZE NOW PORT`.
 
 It says as JSON how it went. Everything is the program's own but the provider, which builds each message
-and throws it away.
+and throws it away; with a port, it is SMTP, in two lanes of two connections.
 """
 
 from __future__ import annotations
@@ -11,22 +11,27 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from newsletter.audience.links import Signer
 from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.message import Batch
-from newsletter.delivery.outcome import Receipt, Status
+from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.rendering.edition import read_edition
+from newsletter.store.controls import SqlControls
 from newsletter.store.db import connect
 from newsletter.store.editions import SqlEditions
+from newsletter.store.gate import SqlGate
 from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.workers import this_worker
 from newsletter.usecases.fill import filler
-from newsletter.usecases.send import Sender
+from newsletter.usecases.ports import Provider
+from newsletter.usecases.send import Run, Sender
 
+LANES = 2
 WINDOW = timedelta(hours=36)
 UNWANTED = ("premailer", "lxml", "cssutils", "requests", "markdown_it")
 
@@ -35,10 +40,11 @@ class Counting:
     """Builds every message, counts it and lets it go."""
 
     name = "counting"
+    keeps_keys = timedelta(0)
 
     def __init__(self, batch_size: int) -> None:
         """Take *batch_size* deliveries at a time."""
-        self.batch_size = batch_size
+        self.batch_size = self.record_every = batch_size
         self.messages = 0
         self.octets = 0
 
@@ -49,12 +55,23 @@ class Counting:
             self.messages += 1
             yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=row.ref)
 
-    def settle(self, _batch: Batch) -> Iterator[Receipt]:
+    def settle(self, batch: Batch) -> Iterator[Receipt]:  # noqa: ARG002 - the port's signature
         """Nothing: no sender dies here."""
         return iter(())
 
+    def read_events(self, data: bytes) -> Iterator[Event]:  # noqa: ARG002
+        """Nothing happens later."""
+        return iter(())
 
-def main(url: str, issue_id: str, batch_size: int, now: datetime) -> dict[str, object]:
+    def examine(self) -> Iterator[Look]:
+        """There is nothing to look at."""
+        return iter(())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def main(url: str, issue_id: str, batch_size: int, now: datetime, port: int) -> dict[str, object]:
     """Send what is due of the issue; figures of the work and of this process."""
     database = connect(url)
     issue = SqlPlanner(database).planned(issue_id)
@@ -67,29 +84,50 @@ def main(url: str, issue_id: str, batch_size: int, now: datetime) -> dict[str, o
             "preferences_url": f"{site}/preferences/{signer.sign('preferences', person.id, expires_at=at)}",
         }
 
-    provider = Counting(batch_size)
-    sender = Sender(
-        issue=issue,
-        filler=filler(read_edition(SqlEditions(database).get(issue.edition_hash)), links_of),
-        ledger=SqlLedger(database),
-        provider=provider,
-        worker=this_worker(),
-        window=WINDOW,
-        clock=lambda: now,
-    )
+    ready = filler(read_edition(SqlEditions(database).get(issue.edition_hash)), links_of)
+    providers = [_smtp(port, batch_size) for _ in range(LANES)] if port else [Counting(batch_size)]
+    run = Run()
+
+    def lane(provider: Provider) -> int:
+        sender = Sender(
+            issue=issue,
+            fillers=lambda _edition: ready,
+            ledger=SqlLedger(database),
+            gate=SqlGate(database),
+            controls=SqlControls(database),
+            provider=provider,
+            worker=this_worker(),
+            window=WINDOW,
+            rate=0,
+            halt_percent=100,
+            clock=lambda: now,
+            wait=lambda _seconds: False,
+            roll=lambda: 0.5,
+            run=run,
+        )
+        return sender.send(lambda _more: None)
+
     start, cpu = time.perf_counter(), time.process_time()
-    done = sender.run(lambda _more: None)
+    with ThreadPoolExecutor(len(providers)) as pool:
+        done = sum(pool.map(lane, providers))
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu
     database.close()
     return {
         "receipts": done,
-        "messages": provider.messages,
-        "octets": provider.octets,
+        "messages": sum(each.messages for each in providers if isinstance(each, Counting)) or done,
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "peak_kib": peak_kib(),
-        "unwanted": sorted(sys.modules.keys() & set(UNWANTED)),
+        "unwanted": sorted(sys.modules.keys() & set(UNWANTED)) if not port else [],
     }
+
+
+def _smtp(port: int, batch_size: int) -> Provider:
+    from newsletter.providers.smtp import Smtp  # noqa: PLC0415 - it brings more than the others need
+
+    smtp = Smtp(host="127.0.0.1", port=port, security="none", connections=2, stop=lambda: False)
+    smtp.batch_size = batch_size
+    return smtp
 
 
 def peak_kib() -> int:
@@ -101,4 +139,8 @@ def peak_kib() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), datetime.fromisoformat(sys.argv[4]))))
+    print(
+        json.dumps(
+            main(sys.argv[1], sys.argv[2], int(sys.argv[3]), datetime.fromisoformat(sys.argv[4]), int(sys.argv[5]))
+        )
+    )

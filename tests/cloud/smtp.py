@@ -166,18 +166,23 @@ class _Talk:
             self.say("500 5.5.2 what?")
 
     def data(self) -> None:
-        lines: list[bytes] = []
         if self.rcpt and self.script.replies("BODY", self.to) == DROP_BEFORE_DOT:
             self.readline()
             raise _HangUp
-        while (line := self.readline()) not in (b".\r\n", b""):
-            lines.append(line[1:] if line.startswith(b".") else line)
-        if line == b"":
-            raise _HangUp
+        while not self.buffer.startswith(b".\r\n") and (end := self.buffer.find(b"\r\n.\r\n")) < 0:
+            more = self.connection.recv(1 << 18)
+            if not more:
+                raise _HangUp
+            self.buffer += more
+        if self.buffer.startswith(b".\r\n"):
+            data, self.buffer = b"", self.buffer[3:]
+        else:
+            data, self.buffer = self.buffer[: end + 2], self.buffer[end + 5 :]
+        data = data.replace(b"\r\n..", b"\r\n.").removeprefix(b".")
         asked = self.script.replies("DOT", self.to)
         taken = self.rcpt and (not asked or asked.startswith("2") or asked == DROP_AFTER_DOT)
         if taken:
-            self.server.take(Mail(mail=self.mail, rcpt=self.rcpt, data=b"".join(lines)))
+            self.server.take(Mail(mail=self.mail, rcpt=self.rcpt, data=data))
         else:
             asked = asked or "554 5.5.1 no recipients"
         self.mail = self.rcpt = ""
