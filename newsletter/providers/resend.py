@@ -128,9 +128,8 @@ class Resend:
         elif answer.status >= 500 and (answer.status, _name(answer)) not in ERRORS:
             yield from _unknown(rows, f"Resend failed: {answer.text('message')}")
         else:
-            raised, hint = ERRORS.get((answer.status, _name(answer)), (ProviderRefused, "see Resend's documentation"))
-            if raised is not None:
-                raise _error(answer, raised, hint)
+            if _meaning(answer)[0] is not None:
+                raise _error(answer)
             yield from self._halves(answer, rows, bodies, key=key)
 
     def _halves(self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
@@ -216,11 +215,15 @@ def _name(answer: Answer) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _error(
-    answer: Answer, raised: type[NewsletterError] = ProviderRefused, hint: str = "see Resend's documentation"
-) -> NewsletterError:
+def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:
+    return ERRORS.get((answer.status, _name(answer)), (ProviderRefused, "see Resend's documentation"))
+
+
+def _error(answer: Answer) -> NewsletterError:
+    """What an answer that took nothing means for the whole run."""
+    raised, hint = _meaning(answer)
     message = f"Resend: {answer.text('message')} ({_name(answer) or answer.status})"
-    if issubclass(raised, ProviderBusy):
+    if raised is not None and issubclass(raised, ProviderBusy):
         wait = answer.wait if raised is not QuotaReached else answer.wait or _QUOTA_WAIT.get(_name(answer))
         return raised(message, hint=hint, wait=wait)
-    return raised(message, hint=hint)
+    return ProviderRefused(message, hint=hint)
