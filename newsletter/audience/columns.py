@@ -110,7 +110,8 @@ def _remarks(names: Iterable[str]) -> Iterable[str]:
 def column_name(header: str) -> str:
     """*header* as a word that letters can use: lower case, underscores for all else; empty if nothing is left."""
     word = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", header).casefold()).strip("_")
-    return word if not word or word.isidentifier() else f"field_{word}"
+    # A few signs are \w, and yet part of no name.
+    return next((name for name in (word, f"field_{word}") if word and name.isidentifier()), "")
 
 
 def read_text(cell: str) -> str:
