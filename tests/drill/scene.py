@@ -153,7 +153,7 @@ class Scene:
         words = [sys.executable, "-m", "tests.cloud.run", self.provider, str(self.port), str(self.journal), seed]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self._peer = subprocess.Popen(words, cwd=ROOT, env=environment)
-        for _ in range(200):
+        for _ in range(1500):  # half a minute, as a loaded machine may need
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
