@@ -7,11 +7,8 @@ and answers no questions: what was lost with a line stays in doubt until a perso
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import selectors
-import smtplib
-import socket
 import ssl
 import time
 from collections import deque
@@ -23,11 +20,10 @@ from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.providers.dkim import Dkim
-from newsletter.providers.http import redacted
 from newsletter.providers.pipeline import Envelope, Line, Verdict
 from newsletter.providers.replies import Meaning, meaning_of
+from newsletter.providers.submission import Submission
 
-CONNECT_S = 30.0
 STOP_S = 5.0  # how long replies are waited for once the operator asked to stop
 LIFE_EVERY_S = 5.0  # a sign of life while a server is silent
 SIGNERS = 2  # threads; more gain nothing beside the loop
@@ -60,15 +56,16 @@ class Smtp:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Send by a server; `security` is tls, starttls or none. Nothing is opened yet."""
-        if security == "none" and not _is_here(host):
-            raise ProviderRefused(
-                "mail would travel unprotected", at="[smtp] security", hint='set it to "tls" or "starttls"'
-            )
-        self._host, self._port, self._security = host, port, security
-        self._username, self._password = username, password
+        self._server = Submission(
+            host=host,
+            port=port,
+            security=security,
+            username=username,
+            password=password,
+            ssl_context=ssl_context,
+        )
         self.connections, self._recycle_after = connections, messages_per_connection
         self._bounces, self._dkim, self.stop = bounces, dkim, stop
-        self._ssl = ssl_context or ssl.create_default_context()
         self._lines: list[Line] = []
         self._signers = ThreadPoolExecutor(SIGNERS, thread_name_prefix="dkim") if dkim else None
         # Few, since all of a batch is in doubt when its sender dies; but enough to keep every connection busy.
@@ -90,12 +87,12 @@ class Smtp:
 
     def examine(self) -> Iterator[Look]:
         """Whether the server can be reached and lets us in, and what it offers."""
-        line = self._open()
+        line = self._server.open()
         offers = [name for name in ("pipelining", "size", "dsn") if name in line.features]
         tls = line.sock.version() if isinstance(line.sock, ssl.SSLSocket) else "no TLS"
-        who = "signed in" if self._username else "not signed in"
+        who = "signed in" if self._server.signs_in else "not signed in"
         line.close(politely=True)
-        detail = f"smtp, {self._host}:{self._port}, {tls}, {who}, offers {', '.join(offers) or 'nothing'}"
+        detail = f"smtp, {self._server.place}, {tls}, {who}, offers {', '.join(offers) or 'nothing'}"
         yield Look(what="provider", ok=True, detail=detail)
         signs = f"signs by {self._dkim.kinds} for {self._dkim.domain}" if self._dkim else "left to the server"
         yield Look(what="DKIM", ok=True, detail=signs)
@@ -116,10 +113,10 @@ class Smtp:
             self._lines.remove(line)
         missing = min(wanted, self.connections) - len(self._lines)
         if missing == 1:
-            self._lines.append(self._open())
+            self._lines.append(self._server.open())
         elif missing > 1:
             with ThreadPoolExecutor(min(missing, 16)) as pool:
-                opened = [pool.submit(self._open) for _ in range(missing)]
+                opened = [pool.submit(self._server.open) for _ in range(missing)]
             self._lines += [each.result() for each in opened if not each.exception()]
             if not self._lines:
                 opened[0].result()  # raises
@@ -156,54 +153,6 @@ class Smtp:
             return batch.letter.sender[1]
         local, _, domain = self._bounces.rpartition("@")
         return f"{local}+{row.ref}@{domain}"
-
-    def _open(self) -> Line:
-        """A connection, greeted, protected and signed in. Raises ProviderBusy or ProviderRefused."""
-        where = f"{self._host}:{self._port}"
-        try:
-            client = self._client()
-            try:
-                if self._username:
-                    _sign_in(client, self._username, self._password)
-                return Line(client)
-            except BaseException:
-                client.close()
-                raise
-        except ssl.SSLCertVerificationError as err:
-            hint = "look at [smtp] host: it must be the name in the certificate"
-            raise ProviderRefused(f"its certificate does not hold: {err.verify_message}", at=where, hint=hint) from None
-        except smtplib.SMTPNotSupportedError:
-            hint = "look at [smtp] security and username: the server does not offer what they need"
-            raise ProviderRefused("it offers no STARTTLS or no way to sign in", at=where, hint=hint) from None
-        except smtplib.SMTPAuthenticationError as err:
-            said = redacted(f"{err.smtp_code} {_text(err.smtp_error)}")
-            if err.smtp_code < 500:
-                raise ProviderBusy(f"it cannot let us in just now: {said}", at=where, hint="try again later") from None
-            hint = "look at [smtp] username and NEWSLETTER_SMTP_PASSWORD"
-            raise ProviderRefused(f"it does not let us in: {said}", at=where, hint=hint) from None
-        except (smtplib.SMTPException, OSError) as err:
-            said = (
-                redacted(f"{err.smtp_code} {_text(err.smtp_error)}")
-                if isinstance(err, smtplib.SMTPResponseException)
-                else type(err).__name__
-            )
-            hint = "is it the right host and port, and is the network there?"
-            raise ProviderBusy(f"it cannot be reached ({said})", at=where, hint=hint) from None
-
-    def _client(self) -> smtplib.SMTP:
-        if self._security == "tls":
-            client: smtplib.SMTP = _TlsFromTheStart(self._host, self._port, timeout=CONNECT_S, context=self._ssl)
-        else:
-            client = smtplib.SMTP(self._host, self._port, timeout=CONNECT_S)
-        try:
-            client.ehlo()
-            if self._security == "starttls":
-                client.starttls(context=self._ssl)
-                client.ehlo()
-        except BaseException:
-            client.close()
-            raise
-        return client
 
 
 class _Delivery:
@@ -387,40 +336,3 @@ _COMMAND_SAFE = re.compile(r"[!-;=?A-~]+@[!-;=?A-~]+")  # ASCII, one @, no blank
 def _xtext(address: str) -> str:
     """*address* as DSN parameters want it (RFC 3461 §4)."""
     return re.sub(r"[+=]", lambda found: f"+{ord(found[0]):02X}", address)
-
-
-class _TlsFromTheStart(smtplib.SMTP_SSL):
-    """As smtplib's, which forgets to close the socket of a handshake that fails."""
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        plain = socket.create_connection((host, port), timeout, self.source_address)
-        try:
-            return self.context.wrap_socket(plain, server_hostname=host)
-        except BaseException:
-            plain.close()
-            raise
-
-
-def _sign_in(client: smtplib.SMTP, username: str, password: str) -> None:
-    """Sign in, by PLAIN where it is offered: one try, so that the answer is about the password."""
-    if "PLAIN" not in client.esmtp_features.get("auth", "").upper().split():
-        client.login(username, password)
-        return
-    client.user, client.password = username, password
-    code, said = client.auth("PLAIN", client.auth_plain)
-    if code not in (235, 503):
-        raise smtplib.SMTPAuthenticationError(code, said)
-
-
-def _is_here(host: str) -> bool:
-    """Whether *host* is this machine, by name or address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _text(said: bytes | str) -> str:
-    return said.decode("utf-8", "replace") if isinstance(said, bytes) else said
