@@ -122,7 +122,7 @@ class Dispatch:
         )
         if not canary.people:
             return Verdict.NONE, timedelta(0)
-        first, last_at = chronicle.first(issue.no, settings.canary_people)
+        first, last_at = chronicle.first(issue.no, settings.canary_people, not_before=now - self._newsletter.window)
         return canary.judge(
             first, planned=chronicle.planned(issue.no), last_at=last_at, hears=chronicle.hears(), now=now
         )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, case, exists, func, select
 
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.report import DeliveryStory, InDoubt, Tally
@@ -60,17 +60,27 @@ class SqlChronicle:
         with self._db.reading() as connection:
             return stories(connection, subscriber_id, now=now, not_before=not_before)
 
-    def first(self, issue_no: int, people: int) -> tuple[Counter[Status], datetime | None]:
-        """Where the first *people* of an issue stand, and when the last of them got an outcome."""
+    def first(self, issue_no: int, people: int, *, not_before: datetime) -> tuple[Counter[Status], datetime | None]:
+        """Where the first *people* of an issue stand, and when the last of them got an outcome.
+
+        Whoever was due before *not_before* and got none will never get one, and is not counted.
+        """
         query = (
             select(outcomes.c.status, func.count(), func.max(outcomes.c.at))
             .where(outcomes.c.issue_no == issue_no, outcomes.c.seq <= people)
             .group_by(outcomes.c.status)
         )
+        same = (outcomes.c.issue_no == deliveries.c.issue_no) & (outcomes.c.seq == deliveries.c.seq)
+        to_come = select(func.count()).where(
+            deliveries.c.issue_no == issue_no,
+            deliveries.c.seq <= people,
+            deliveries.c.due_at > not_before,
+            ~exists().where(same),
+        )
         with self._db.reading() as connection:
             rows = connection.execute(query).all()
-        counts = Counter({Status(status): count for status, count, _ in rows})
-        counts[Status.PLANNED] = people - counts.total()
+            counts = Counter({Status(status): count for status, count, _ in rows})
+            counts[Status.PLANNED] = connection.execute(to_come).scalar_one()
         return +counts, max((at for *_, at in rows), default=None)
 
     def planned(self, issue_no: int) -> int:

@@ -51,9 +51,9 @@ class Canary:
         bad, whole = sum(slice_.get(status, 0) for status in _BAD), sum(slice_.values())
         if bad * 100 > whole * self.halt_percent:
             return Verdict.HALT, timedelta(0)
-        if slice_.get(Status.PLANNED) or slice_.get(Status.CLAIMED) or last_at is None:
+        if slice_.get(Status.PLANNED) or slice_.get(Status.CLAIMED):
             return Verdict.UNDER_WAY, timedelta(0)
-        if not hears:
+        if not hears or last_at is None:
             return Verdict.INACTIVE, timedelta(0)
         left = last_at + self.wait - now
         return (Verdict.WAITING, left) if left > timedelta(0) else (Verdict.PASSED, timedelta(0))

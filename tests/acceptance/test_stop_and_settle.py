@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -236,3 +237,35 @@ def test_watching_ends_when_nothing_is_left(planned: Workplace) -> None:
     planned.done("send", ISSUE, "--yes")
     said = planned.done("status", ISSUE, "--watch", "--json")
     assert json.loads(said.stdout)[0]["stands"] == "done"
+
+
+def test_a_long_letter_goes_to_a_few_first_and_says_what_that_proves(workplace: Workplace) -> None:
+    people = "email\n" + "".join(f"reader{n}@example.org\n" for n in range(400))
+    settings = workplace.root / "newsletter.toml"
+    workplace.done("init", str(workplace.root))
+    settings.write_text(settings.read_text() + "\n[canary]\npeople = 40\n")
+    workplace.ready(people=people).done("plan", ISSUE, "--yes")
+    said = workplace.done("send", ISSUE, "--yes")
+    assert "The canary is inactive" in said.stderr
+    assert standing(workplace) == {"stands": "done", "accepted": 400}
+
+
+def test_a_letter_whose_first_are_refused_halts_itself(workplace: Workplace, cloud: Cloud) -> None:
+    people = "email\n" + "".join(f"reader{n}@{'refused.' if n % 7 == 0 else ''}example.org\n" for n in range(400))
+    (workplace.root / "list.csv").write_text(people)
+    workplace.done("subscribers", "import", str(workplace.root / "list.csv"), "--evidence", "invented for a test")
+    settings = workplace.root / "newsletter.toml"
+    settings.write_text(settings.read_text() + "\n[canary]\npeople = 40\n")
+    letter = workplace.root / "issues" / f"{ISSUE}.md"
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    text = re.sub(r"^send: .*$", f"send: {today} 00:00 UTC", letter.read_text(), flags=re.MULTILINE)
+    (workplace.root / "issues" / f"{today}-now.md").write_text(text)
+    workplace.done("approve", f"{today}-now")
+    workplace.done("plan", f"{today}-now", "--yes")
+    said = workplace.run("send", f"{today}-now", "--yes")
+    assert said.exit_code == 3, said.stderr
+    assert "halted" in said.stderr
+    assert len(cloud.accepted) <= 40
+    (found,) = workplace.run("status", f"{today}-now", "--json").data
+    assert found["stands"] == "paused"
+    assert found["by_status"]["planned"] >= 360

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from newsletter.delivery.report import Step
 from newsletter.errors import NotFound
 from newsletter.store import stories
 from newsletter.store.tables import deliveries, exclusions
-from tests.contract.store.conftest import NOW, SOON, accepted, entry
+from tests.contract.store.conftest import NOW, SOON, accepted, entry, plan
 
 LATER = NOW + timedelta(minutes=5)
 WINDOW = timedelta(hours=36)
@@ -161,3 +162,33 @@ def test_a_story_is_looked_up_and_not_searched_for(store):
             sql = query.compile(connection, compile_kwargs={"literal_binds": True})
             steps = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
             assert [step for step in steps if step.startswith("SCAN") and "issues" not in step] == []
+
+
+def test_the_first_of_a_letter_are_counted_without_those_whose_time_has_passed(store):
+    store.crowd(4)
+    no = store.plan().no
+    assert store.chronicle.first(no, 3, not_before=NOW - WINDOW) == ({Status.PLANNED: 3}, None)
+    claim = store.claim(no, limit=2)
+    refused = Receipt(seq=2, status=Status.REFUSED)
+    store.ledger.record(claim, [accepted(1), refused], digests={}, now=LATER, close=True)
+    expected = {Status.ACCEPTED: 1, Status.REFUSED: 1}
+    assert store.chronicle.first(no, 3, not_before=NOW - WINDOW) == (expected | {Status.PLANNED: 1}, LATER)
+    assert store.chronicle.first(no, 3, not_before=NOW) == (expected, LATER)
+    assert store.chronicle.planned(no) == 4
+
+
+def test_whether_anything_reports_back_is_known(store):
+    store.crowd(1)
+    no = store.plan().no
+    store.ledger.record(store.claim(no), [accepted(1)], digests={}, now=NOW, close=True)
+    assert not store.chronicle.hears()
+    assert store.ledger.settle_event(no, 1, Status.DELIVERED, provider_id="", reason="", now=LATER)
+    assert store.chronicle.hears()
+
+
+def test_a_stride_brings_people_from_all_over_the_list_first(store):
+    store.crowd(20)
+    store.editions.put("e" * 64, b"letter", issue_id="2026-11-23-tea", now=NOW)
+    no = store.planner.write(replace(plan(), stride=5), now=NOW).no
+    first = [each.person.id for each in store.claim(no, limit=4).deliveries]
+    assert first == [5, 10, 15, 20]
