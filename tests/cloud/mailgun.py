@@ -86,7 +86,7 @@ def merged(form: dict[str, list[str]], to: str, variables: dict[str, str]) -> De
 
 
 def events(cloud: Cloud, call: Call) -> Reply:
-    """Three to a page, in order of time; the page after the last is empty and names the next all the same."""
+    """A few to a page, in order of time; the page after the last is empty and names the next all the same."""
     query = parse_qs(urlsplit(call.path).query)
     page = int(query.get("page", ["0"])[0])
     found = [each for each in cloud.accepted if each.run == query["tags"][0]]
@@ -100,4 +100,4 @@ def events(cloud: Cloud, call: Call) -> Reply:
         for number, each in enumerate(found)
     ]
     following = f"{cloud.url}/v3/{DOMAIN}/events?tags={query['tags'][0]}&page={page + 1}"
-    return Reply(200, {"items": items[page * 3 : page * 3 + 3], "paging": {"next": following}})
+    return Reply(200, {"items": items[page * cloud.page : (page + 1) * cloud.page], "paging": {"next": following}})

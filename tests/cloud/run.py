@@ -40,6 +40,7 @@ def main(name: str, port: int, journal: Path, seed: int) -> None:
 
     cloud = Cloud({"/": answer}, journal=journal, port=port)
     cloud.delay_s = 0.1
+    cloud.page = 300
     cloud.serve()
 
 

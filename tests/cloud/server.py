@@ -79,6 +79,7 @@ class Cloud:
         self.answers: deque[Reply] = deque()
         self.keys: dict[str, tuple[str, object]] = {}
         self.slow_s = 3.0
+        self.page = 3  # records in an answer to a search; few, so that every test turns pages
         self.delay_s = 0.0
         self._providers = providers
         self._lock = threading.Lock()

@@ -192,7 +192,7 @@ class Scene:
             process.wait()
         found.kills[victim] += 1
         if found.kills.total() % 10 == 0:
-            self._newsletter("reconcile", self.issue, check=False)
+            self._newsletter("reconcile", self.issue, "--minutes", "1", check=False)
 
     def _come_to_an_end(self) -> None:
         """Nothing is killed any more: send until nothing is to come, and find out what can be found out."""
