@@ -92,7 +92,11 @@ def _mailgun(order: _Order) -> Provider:
 
 
 def _ses(order: _Order) -> Provider:
-    from newsletter.providers.ses import Ses
+    try:
+        from newsletter.providers.ses import Ses
+    except ModuleNotFoundError as err:
+        hint = "install the newsletter with its extra 'ses' (README, Install)"
+        raise SettingsError(f"{err.name} is not installed", at="[provider] name", hint=hint) from None
 
     here = order.settings.carrier
     return Ses(
