@@ -59,7 +59,7 @@ class Counting:
         """Nothing: no sender dies here."""
         return iter(())
 
-    def read_events(self, data: bytes) -> Iterator[Event]:  # noqa: ARG002
+    def read_events(self, data: bytes) -> Iterator[Event]:  # noqa: ARG002 - the port's signature
         """Nothing happens later."""
         return iter(())
 

@@ -177,7 +177,6 @@ class Dispatch:
     def reconcile(self, issue: PlannedIssue, *, limit: timedelta, stop: threading.Event) -> Counter[Status]:
         """What was found out about deliveries in doubt, in at most *limit*; the rest stays in doubt."""
         until = monotonic() + limit.total_seconds()
-        enough = lambda: stop.is_set() or monotonic() >= until  # noqa: E731
         with closing(self._carrier(1, stop.is_set)) as provider:
             settler = Settler(
                 issue=issue,
@@ -192,7 +191,7 @@ class Dispatch:
                 settler=settler,
                 worker=this_worker(),
                 clock=self._newsletter.clock,
-                enough=enough,
+                enough=lambda: stop.is_set() or monotonic() >= until,
             ).reconcile()
 
     def take_in(self, data: bytes) -> Counter[Status]:

@@ -97,7 +97,7 @@ def resolve(
     persons: tuple[int, ...],
     why: str,
     yes: bool,  # noqa: FBT001 - click passes them by name
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001 - the same
 ) -> None:
     """Settle deliveries in doubt by your own word.
 
