@@ -152,7 +152,7 @@ class Scene:
         seed = str(self.dice.randrange(10**6))
         words = [sys.executable, "-m", "tests.cloud.run", self.provider, str(self.port), str(self.journal), seed]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self._peer = subprocess.Popen(words, cwd=ROOT, env=environment)
+        self._peer = subprocess.Popen(words, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL)
         for _ in range(1500):  # half a minute, as a loaded machine may need
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
