@@ -1,17 +1,18 @@
 """The outbox: every message a file, for trying out, for tests, and for whoever sends by other means.
 
-A message is written under a temporary name and renamed when it is whole, and its name is its delivery's.
-So the folder itself says what was sent: a batch whose sender died settles by looking.
+A message is written under a temporary name; when it is whole its delivery is noted in a journal, and then it
+gets its name. So the folder itself says what was sent, even after messages were taken away to be sent by other
+means: a batch whose sender died settles by looking.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
@@ -35,30 +36,30 @@ class Outbox:
         """Write one message after another, each durable before its receipt. Raises ProviderRefused."""
         with self._telling():
             folder = self._open(batch)
-            with (folder / _WRITTEN).open("a", encoding="ascii") as written:
+            with _journal(folder) as journal:
                 for row in batch.rows:
                     if self._stop():
                         yield Receipt(seq=row.seq, status=Status.PLANNED, reason="asked to stop")
                         continue
-                    _write(folder, row.ref, batch.message(row))
-                    written.write(f"{row.ref}\n")
-                    written.flush()
+                    part = _write(folder, row.ref, batch.message(row))
+                    journal.write(f"{row.ref}\n".encode())
+                    _publish(folder, part, row.ref)
                     yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=_file(row.ref))
 
     def settle(self, batch: Batch) -> Iterator[Receipt]:
         """Look every message up: written and whole, though perhaps taken away since, or certainly never written."""
         with self._telling():
             folder = self._open(batch)
-            journal = folder / _WRITTEN
-            written = set(journal.read_text(encoding="ascii").splitlines()) if journal.exists() else set()
+            written = _written(folder)
             for row in batch.rows:
-                for part in folder.glob(f".{row.ref}.*"):
-                    part.unlink()
-                file = _file(row.ref)
-                if row.ref in written or (folder / file).exists():
+                file, part = folder / _file(row.ref), folder / _part(row.ref)
+                if row.ref in written and part.exists():
+                    _publish(folder, part, row.ref)  # its sender died between the journal and the name
+                if row.ref in written or file.exists():
                     found = "found in the outbox"
-                    yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=file, reason=found)
+                    yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=file.name, reason=found)
                 else:
+                    part.unlink(missing_ok=True)
                     yield Receipt(seq=row.seq, status=Status.PLANNED, reason="not in the outbox")
 
     def read_events(self, data: bytes) -> Iterator[Event]:  # noqa: ARG002 - the port's signature
@@ -103,27 +104,58 @@ class Outbox:
         return folder
 
 
-# Beside the messages: the names of all that were ever written, so that whoever takes messages away to
-# send them by other means does not make them look unsent.
+# Beside the messages: the names of all that are whole, one a line. A line without its end was torn by a crash
+# and says nothing.
 _WRITTEN = ".written"
+_LINE_BYTES = 256  # more than a line has
 
 
 def _file(ref: str) -> str:
     return f"{ref}.eml"
 
 
-def _write(folder: Path, ref: str, message: bytes) -> None:
-    """Write a message so that it is there whole or not at all, and durable on return."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{ref}.", dir=folder)
-    try:
-        with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor, not a path
+def _part(ref: str) -> str:
+    return f".{ref}.part"
+
+
+@contextmanager
+def _journal(folder: Path) -> Iterator[BinaryIO]:
+    """The journal, to add whole lines to; what a crash left of a torn one is cut off."""
+    with (folder / _WRITTEN).open("ab+", buffering=0) as journal:
+        size = journal.seek(0, os.SEEK_END)
+        start = journal.seek(max(0, size - _LINE_BYTES))
+        journal.truncate(start + journal.read().rfind(b"\n") + 1)
+        yield journal
+
+
+def _written(folder: Path) -> set[str]:
+    journal = folder / _WRITTEN
+    *lines, _torn = journal.read_text(encoding="ascii").split("\n") if journal.exists() else [""]
+    return set(lines)
+
+
+def _write(folder: Path, ref: str, message: bytes) -> Path:
+    """Write a message so that it is durable, under a name nobody looks at."""
+    part = folder / _part(ref)
+    # Whoever settles a batch removes what it left; so nobody else can be writing this one.
+    with open(part, "xb", opener=_for_owner) as file:
+        try:
             file.write(message)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(folder / _file(ref))
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    return part
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _publish(folder: Path, part: Path, ref: str) -> None:
+    """Give a whole message its name, durably."""
+    part.replace(folder / _file(ref))
     _sync(folder)
 
 
