@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 
 from benchmarks.measure import Row, print_table, show_seconds
 
-NAMES = ("personalise", "message", "links", "commands", "importing", "engine", "submission")
+NAMES = ("personalise", "message", "links", "commands", "importing", "engine", "submission", "merging")
 
 
 def main() -> int:

@@ -169,16 +169,13 @@ class MailingList:
             raw.execute("DROP TABLE by_hand")
         return seconds
 
-    def send(self, batch_size: int, *, port: int = 0) -> Sent:
-        """Plan and send one more issue, and count it all again. Raises AssertionError if one is missing.
-
-        With a *port*, by SMTP to a server that listens there on this machine.
-        """
+    def send(self, batch_size: int, *, carrier: str = "building") -> Sent:
+        """Plan and send one more issue by a carrier of the sender's. Raises AssertionError if one is missing."""
         database = connect(self._url)
         issue = self._plan(database)
         command = (sys.executable, "-m", "benchmarks.sender", self._url, issue.issue_id)
         done = subprocess.run(
-            (*command, str(batch_size), self._now.isoformat(), str(port)),
+            (*command, str(batch_size), self._now.isoformat(), carrier),
             cwd=ROOT,
             check=True,
             capture_output=True,
@@ -189,7 +186,7 @@ class MailingList:
         database.close()
         assert tally.adds_up
         assert dict(tally.by_status) == {Status.ACCEPTED: self._expected}
-        assert said["messages"] == said["receipts"] == self._expected
+        assert said["receipts"] == self._expected
         assert said["unwanted"] == [], f"the sender loaded {said['unwanted']}"
         return Sent(
             people=self._expected, send_s=said["seconds"], cpu_s=said["cpu_seconds"], mb=said["peak_kib"] / 1024

@@ -1,7 +1,8 @@
-"""A sender in a process of its own: `python -m benchmarks.sender DATABASE ISSUE BATCH_SIZE NOW PORT`.
+"""A sender in a process of its own: `python -m benchmarks.sender DATABASE ISSUE BATCH_SIZE NOW CARRIER`.
 
-It says as JSON how it went. Everything is the program's own but the provider, which builds each message
-and throws it away; with a port, it is SMTP, in two lanes of two connections.
+It says as JSON how it went. Everything is the program's own but the provider, which is one of CARRIERS: `building`
+builds each message and throws it away, `accepting` does not even look; `smtp:PORT` is SMTP in two lanes of two
+connections, and `mailgun:PORT` Mailgun in two lanes.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from newsletter.audience.links import Signer
@@ -36,23 +37,21 @@ WINDOW = timedelta(hours=36)
 UNWANTED = ("premailer", "lxml", "cssutils", "requests", "markdown_it")
 
 
-class Counting:
-    """Builds every message, counts it and lets it go."""
+class Building:
+    """Builds every message and lets it go."""
 
-    name = "counting"
+    name = "building"
     keeps_keys = timedelta(0)
 
     def __init__(self, batch_size: int) -> None:
         """Take *batch_size* deliveries at a time."""
         self.batch_size = self.record_every = batch_size
-        self.messages = 0
         self.octets = 0
 
     def send(self, batch: Batch) -> Iterator[Receipt]:
         """Every message, built and accepted."""
         for row in batch.rows:
             self.octets += len(batch.message(row))
-            self.messages += 1
             yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=row.ref)
 
     def settle(self, batch: Batch) -> Iterator[Receipt]:  # noqa: ARG002 - the port's signature
@@ -71,7 +70,17 @@ class Counting:
         """Nothing is open."""
 
 
-def main(url: str, issue_id: str, batch_size: int, now: datetime, port: int) -> dict[str, object]:
+class Accepting(Building):
+    """Accepts whatever it is handed: what is left is the ledger and the filling of holes."""
+
+    name = "accepting"
+
+    def send(self, batch: Batch) -> Iterator[Receipt]:
+        """A receipt for each row."""
+        return (Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=row.ref) for row in batch.rows)
+
+
+def main(url: str, issue_id: str, batch_size: int, now: datetime, carrier: str) -> dict[str, object]:
     """Send what is due of the issue; figures of the work and of this process."""
     database = connect(url)
     issue = SqlPlanner(database).planned(issue_id)
@@ -85,7 +94,8 @@ def main(url: str, issue_id: str, batch_size: int, now: datetime, port: int) -> 
         }
 
     ready = filler(read_edition(SqlEditions(database).get(issue.edition_hash)), links_of)
-    providers = [_smtp(port, batch_size) for _ in range(LANES)] if port else [Counting(batch_size)]
+    name, _, port = carrier.partition(":")
+    providers = [CARRIERS[name](batch_size, int(port or 0)) for _ in range(LANES if port else 1)]
     run = Run()
 
     def lane(provider: Provider) -> int:
@@ -114,7 +124,6 @@ def main(url: str, issue_id: str, batch_size: int, now: datetime, port: int) -> 
     database.close()
     return {
         "receipts": done,
-        "messages": sum(each.messages for each in providers if isinstance(each, Counting)) or done,
         "seconds": seconds,
         "cpu_seconds": cpu_seconds,
         "peak_kib": peak_kib(),
@@ -122,12 +131,35 @@ def main(url: str, issue_id: str, batch_size: int, now: datetime, port: int) -> 
     }
 
 
-def _smtp(port: int, batch_size: int) -> Provider:
+def _smtp(batch_size: int, port: int) -> Provider:
     from newsletter.providers.smtp import Smtp  # noqa: PLC0415 - it brings more than the others need
 
     smtp = Smtp(host="127.0.0.1", port=port, security="none", connections=2, stop=lambda: False)
     smtp.batch_size = batch_size
     return smtp
+
+
+def _mailgun(batch_size: int, port: int) -> Provider:
+    from newsletter.providers.mailgun import Mailgun  # noqa: PLC0415 - it brings more than the others need
+
+    mailgun = Mailgun(
+        url=f"http://127.0.0.1:{port}",
+        domain="letters.example.org",
+        api_key="for measuring",
+        sandbox=False,
+        stop=lambda: False,
+        clock=lambda: datetime.now(UTC),
+    )
+    mailgun.batch_size = batch_size
+    return mailgun
+
+
+CARRIERS: dict[str, Callable[[int, int], Provider]] = {
+    "building": lambda batch_size, _port: Building(batch_size),
+    "accepting": lambda batch_size, _port: Accepting(batch_size),
+    "smtp": _smtp,
+    "mailgun": _mailgun,
+}
 
 
 def peak_kib() -> int:
@@ -140,7 +172,5 @@ def peak_kib() -> int:
 
 if __name__ == "__main__":
     print(
-        json.dumps(
-            main(sys.argv[1], sys.argv[2], int(sys.argv[3]), datetime.fromisoformat(sys.argv[4]), int(sys.argv[5]))
-        )
+        json.dumps(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), datetime.fromisoformat(sys.argv[4]), sys.argv[5]))
     )

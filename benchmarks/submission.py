@@ -40,7 +40,7 @@ def rows() -> Iterator[Row]:
         people = MailingList(Path(folder), edition, PEOPLE)
 
         def engine(port: int) -> float:
-            sent = people.send(50, port=port)
+            sent = people.send(50, carrier=f"smtp:{port}")
             return sent.send_s / sent.people
 
         for what, ours in (
