@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tests.leaks import leaks_in, overhear_errors, overheard
 from tests.postgres import Postgres, find_binaries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday noon, the week before Advent
@@ -101,8 +102,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the list of what was missing."""
+    """Starts the list of what was missing, and the watch over what errors say."""
     config.stash[_missing] = {}
+    overhear_errors()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -124,6 +126,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if item.config.getoption("--all"):
             pytest.fail(text, pytrace=False)
         pytest.skip(text)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fails a test that printed, logged or raised an address or a secret."""
+    report = yield
+    if report.when == "teardown" and report.passed:
+        leaks = {*overheard(), *(leak for _, text in report.sections for leak in leaks_in(text))}
+        if leaks:
+            report.outcome = "failed"
+            report.longrepr = f"addresses or secrets were printed, logged or raised: {', '.join(sorted(leaks))}"
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

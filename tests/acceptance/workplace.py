@@ -10,6 +10,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from newsletter.cli.main import cli
+from tests.leaks import leaks_in
 
 ISSUE = "2026-11-23-renew-your-goals"
 AFTER_ALL_ZONES = "2026-11-23T20:00:00+00:00"  # it is past eight on Monday everywhere, and nowhere 36 hours ago
@@ -41,6 +42,7 @@ class Workplace:
         """Type a command and see what it says; it never finds a terminal to ask on."""
         environment = {"NEWSLETTER_NOW": now or self.now, "NEWSLETTER_DATABASE_URL": None, "COLUMNS": "120"}
         result = CliRunner().invoke(cli, ["--config", str(self.root), *words], env=environment | self.environment)
+        assert leaks_in(result.stderr) == []
         return Said(result.exit_code, result.stdout, result.stderr)
 
     def done(self, *words: str, now: str | None = None) -> Said:

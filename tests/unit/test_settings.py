@@ -85,7 +85,7 @@ def test_a_pretended_time_is_for_the_outbox_only() -> None:
         ("postal_address = [", "postal_address = [1, ", "[sender] postal_address"),
         ('city = "', 'Cíty = "', "newsletter.toml"),
         ('theme = "letter"', 'theme = "../x"', "newsletter.toml"),
-        ('name = "The Monday Letter"', 'name = "A\\nBcc: x@example.org"', "[newsletter] name"),
+        ('name = "The Monday Letter"', 'name = "A\\nBcc: letter@example.org"', "[newsletter] name"),
     ],
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path: Path, old: str, new: str, at: str) -> None:
