@@ -1,10 +1,39 @@
-"""When a letter is due for whom: a pure function of the letter and a reader's time zone."""
+"""When a letter is due for whom: pure functions of the letter, a reader's time zone, and when they joined."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+_AHEAD = timedelta(hours=14)  # Pacific/Kiritimati; nobody's clock is further on
+_DAY = timedelta(days=1)
+_QUIET_AT_MOST = 400  # days in a row; whoever is quiet for longer sends no series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """The days on which nothing new begins: weekdays (Monday is 0), and days as `MM-DD` or `YYYY-MM-DD`."""
+
+    weekdays: frozenset[int] = frozenset()
+    days: frozenset[str] = frozenset()
+
+    def __contains__(self, day: date) -> bool:
+        """Whether *day* is one of them."""
+        return day.weekday() in self.weekdays or bool(self.days & {f"{day:%m-%d}", day.isoformat()})
+
+
+NEVER_QUIET = Quiet()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """When a part of a series is due: *days* after joining, at a local time, on the first day that is not quiet."""
+
+    days: int
+    at: time
+    quiet: Quiet = NEVER_QUIET
 
 
 def due_at(day: date, at: time, zone: str) -> datetime:
@@ -28,3 +57,36 @@ def due_by_zone(day: date, at: time, zones: Iterable[str], *, only: str | None =
         except (ValueError, KeyError, OSError):
             continue
     return due
+
+
+def earliest(day: date) -> datetime:
+    """The first instant at which it is *day* anywhere: nothing of that day is due before."""
+    return datetime.combine(day, time(0), tzinfo=UTC) - _AHEAD
+
+
+def next_weekday(today: date, weekday: int, *, quiet: Quiet = NEVER_QUIET) -> date:
+    """The next day after *today* that is *weekday* (Monday is 0) and not quiet."""
+    day = today + timedelta(days=(weekday - today.weekday() - 1) % 7 + 1)
+    weeks = range(_QUIET_AT_MOST // 7)
+    return next((each for week in weeks if (each := day + week * 7 * _DAY) not in quiet), day)
+
+
+def part_due(part: Part, joined_at: datetime, zone: str) -> datetime:
+    """The instant, in UTC, at which *part* is due for somebody who joined then and lives there."""
+    day = joined_at.astimezone(ZoneInfo(zone)).date() + part.days * _DAY
+    for _ in range(_QUIET_AT_MOST):
+        if day not in part.quiet and (due := due_at(day, part.at, zone)) > joined_at:
+            return due
+        day += _DAY
+    raise ValueError("every day is quiet")
+
+
+def joined_before(part: Part, day: date, zone: str) -> datetime | None:
+    """For whom *part* is due in *zone* on *day* or earlier: all who joined before this; None on a quiet day.
+
+    The other side of `part_due`, by which people are chosen in the database and not one by one.
+    """
+    if day in part.quiet:
+        return None
+    midnight = due_at(day - (part.days - 1) * _DAY, time(0), zone)
+    return min(midnight, due_at(day, part.at, zone))

@@ -18,8 +18,9 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import InDoubt
-from newsletter.errors import LetterHalted, NotFound
+from newsletter.errors import LetterHalted, NotFound, SettingsError
 from newsletter.rendering.edition import read_edition
+from newsletter.settings.read import Settings
 from newsletter.sources import git
 from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.controls import SqlControls
@@ -89,6 +90,7 @@ class Dispatch:
     def send(self, issue: PlannedIssue, *, watch: Watch, tell: Tell, stop: threading.Event) -> int:
         """How many deliveries got an outcome; ends when nothing is due, or soon after *stop* is set."""
         _refuse_halted(issue)
+        _refuse_forgetting(self._settings)
         done = 0
         while True:
             verdict, left = self._canary(issue)
@@ -214,6 +216,16 @@ class Dispatch:
             controls=self.controls,
             worker=this_worker(),
             clock=self._newsletter.clock,
+        )
+
+
+def _refuse_forgetting(settings: Settings) -> None:
+    """Raise SettingsError where people would be mailed and the record of it would be lost."""
+    if settings.on_runner and settings.provider != "outbox" and settings.database.startswith("sqlite:"):
+        raise SettingsError(
+            "the database is a file of this runner, and gone when the job ends: the next would mail everybody again",
+            at="database",
+            hint="set the secret NEWSLETTER_DATABASE_URL to a PostgreSQL, or keep the state in Git: docs/operations.md",
         )
 
 

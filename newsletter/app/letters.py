@@ -19,7 +19,9 @@ from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
 from newsletter.rendering.edition import Edition, Identity
+from newsletter.schedule import next_weekday
 from newsletter.settings.read import FILE
+from newsletter.settings.values import WEEKDAYS
 from newsletter.sources import git
 from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval
@@ -140,8 +142,10 @@ class Letters:
         site = self._newsletter.settings.site_url
         return {"unsubscribe_url": f"{site}/leave/example", "preferences_url": f"{site}/preferences/example"}
 
-    def new(self, title: str, day: date) -> Path:
-        """The path of a new letter for *day*, with the blocks most letters have."""
+    def new(self, title: str, day: date | None) -> Path:
+        """The path of a new letter for *day* or the next that is not quiet, with the blocks most letters have."""
+        here = self._newsletter
+        day = day or next_weekday(here.clock().date(), WEEKDAYS.index(here.settings.weekday), quiet=here.quiet)
         issue_id, text = draft(title, day=day, at=self._newsletter.settings.time)
         return self._files.write(f"issues/{issue_id}.md", text.encode())
 
@@ -206,4 +210,5 @@ class Letters:
             theme_name=settings.theme,
             theme_files=self._files.theme(settings.theme),
             segments=self.segments(),
+            quiet=self._newsletter.quiet,
         )

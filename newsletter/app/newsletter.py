@@ -11,7 +11,9 @@ from newsletter.audience.links import Signer
 from newsletter.audience.subscriber import Subscriber
 from newsletter.errors import SettingsError, StoreError
 from newsletter.rendering.edition import Identity
+from newsletter.schedule import Quiet
 from newsletter.settings.read import KEY_FILE, Settings
+from newsletter.settings.values import WEEKDAYS
 from newsletter.sources.files import Workspace, issue_id
 
 if TYPE_CHECKING:
@@ -47,6 +49,12 @@ class Newsletter:
     def window(self) -> timedelta:
         """How long after its due time a letter may still leave."""
         return timedelta(hours=self.settings.window_hours)
+
+    @property
+    def quiet(self) -> Quiet:
+        """The days on which nothing new begins."""
+        days = frozenset(self.settings.quiet)
+        return Quiet(weekdays=frozenset(WEEKDAYS.index(day) for day in days & {*WEEKDAYS}), days=days - {*WEEKDAYS})
 
     @cached_property
     def database(self) -> Database:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,11 @@ class Sending:
     def outlook(self, name: str) -> Outlook:
         """What planning an approved letter would mean; writes nothing."""
         return self._outlook(*self._plan(name))
+
+    def approved_outlook(self, name: str) -> tuple[datetime, Outlook]:
+        """When a letter was approved, and what planning it would mean. Raises NotApproved."""
+        approval, _ = self._letters.approved(name)
+        return approval.approved_at, self.outlook(name)
 
     def plan(self, name: str) -> PlannedIssue:
         """The plan of an approved letter, written once."""
@@ -135,10 +141,11 @@ class Sending:
             issue_id=issue_id,
             approved_revision=read_approval(approval, at=path).revision if approval else None,
             planned=planned,
-            tally=self._tally(planned) if planned else None,
+            tally=self.tally(planned) if planned else None,
         )
 
-    def _tally(self, planned: PlannedIssue) -> Tally:
+    def tally(self, planned: PlannedIssue) -> Tally:
+        """The numbers of a planned issue."""
         here = self._newsletter
         return tally_of(planned, chronicle=SqlChronicle(here.database), now=here.clock(), window=here.window)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -22,20 +22,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("title")
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day it is sent; else the next Monday.")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day it is sent.")
 @with_newsletter
 def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
     """Begin a new letter called TITLE.
 
     Example: newsletter new "The quiet half of the room" --date 2026-11-30
     """
-    path = Letters(newsletter).new(title, day.date() if day else _next_monday(newsletter.clock().date()))
+    path = Letters(newsletter).new(title, day.date() if day else None)
     click.echo(newsletter.workspace.relative(path))
     say(f"Write it, then: newsletter check {path.stem}")
-
-
-def _next_monday(today: date) -> date:
-    return today + timedelta(days=7 - today.weekday())
 
 
 @click.command()

@@ -37,6 +37,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "correct": ("newsletter.cli.halt:correct", "Go on with the newest approved revision of a letter."),
         "reconcile": ("newsletter.cli.doubt:reconcile", "Find out what became of deliveries that are in doubt."),
         "resolve": ("newsletter.cli.doubt:resolve", "Settle deliveries in doubt by your own word."),
+        "tick": ("newsletter.cli.run:tick", "Do once whatever is due now: plan, send, settle what is in doubt."),
+        "run": ("newsletter.cli.run:run", "Stay, and tick again and again: the daemon."),
     },
     "People": {
         "subscribers": ("newsletter.cli.subscribers:subscribers", "The list: import, export, add, show, stats."),

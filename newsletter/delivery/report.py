@@ -115,3 +115,12 @@ class DeliveryStory:
     values_digest: bytes
     claimed_at: datetime | None
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One time that what was due was done; `ended_at` is None while it lasts, or if it died."""
+
+    began_at: datetime
+    ended_at: datetime | None
+    said: str  # what came of it, in a few words

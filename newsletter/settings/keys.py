@@ -90,6 +90,11 @@ KEYS: dict[str, dict[str, Key]] = {
     "site": {"url": Key(values.site, "Where your pages are.", REQUIRED, "site_url")},
     "schedule": {
         "time": Key(values.clock, "The time of day letters are due, unless they say otherwise.", time(8)),
+        "weekday": Key(values.one_of(*values.WEEKDAYS), "The day new letters are for.", "monday"),
+        "quiet": Key(values.quiet_days, "Weekdays and dates on which nothing new begins: no letter, no series.", ()),
+        "veto_hours": Key(
+            values.whole(0, 168), "How long after its approval a letter waits, for whoever objects; 0 is not at all.", 0
+        ),
         "window_hours": Key(values.hours, "How long after its due time a letter may still leave.", 36),
     },
     "leave": {

@@ -39,6 +39,9 @@ class Settings:
     reason: str
     site_url: str
     time: time
+    weekday: str
+    quiet: tuple[str, ...]
+    veto_hours: int
     window_hours: int
     leave_mode: str
     leave_mailto: str
@@ -52,6 +55,7 @@ class Settings:
     canary_minutes: int
     halt_percent: int
     now: datetime | None  # a pretended time, from the environment only
+    on_runner: bool  # of GitHub Actions, whose disk is gone when the job ends
     secret_keys: tuple[bytes, ...] = field(repr=False)  # the current one first; never from newsletter.toml
 
 
@@ -81,6 +85,7 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
     values["database"] = _absolute(values["database"], root)
     values["secrets"] = {name: environment[name] for name in SECRETS[values["provider"]] if environment.get(name)}
     values["now"] = pretended_now(environment, values["provider"])
+    values["on_runner"] = environment.get("GITHUB_ACTIONS") == "true"
     values["secret_keys"] = _secret_keys(root, environment)
     if values["leave_mode"] == "mailto" and not values["leave_mailto"]:
         raise SettingsError(

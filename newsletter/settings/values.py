@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import time
+from datetime import date, time
 from zoneinfo import ZoneInfo
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 # No character that a mailto: address would have to escape.
 _ADDRESS = re.compile(r"[A-Za-z0-9._+=-]+@[a-z0-9-]+(\.[a-z0-9-]+)+")
@@ -58,6 +60,24 @@ def hours(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 24 * 14:
         raise ValueError("a number of hours from 1 to 336")
     return value
+
+
+def quiet_days(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(day, str) and _is_quiet_day(day) for day in value):
+        raise ValueError('a list of days such as ["saturday", "12-25", "2027-01-01"], and not of all weekdays')
+    if {*WEEKDAYS} <= {*value}:
+        raise ValueError("a list that leaves a day to send on")
+    return tuple(value)
+
+
+def _is_quiet_day(day: str) -> bool:
+    if day in WEEKDAYS:
+        return True
+    try:
+        date.fromisoformat(day if len(day) > 5 else f"2000-{day}")
+    except ValueError:
+        return False
+    return True
 
 
 def site(value: object) -> str:

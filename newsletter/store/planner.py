@@ -83,13 +83,13 @@ class SqlPlanner:
     def by_no(self, no: int) -> PlannedIssue | None:
         """The plan of that number, if there is one."""
         with self._db.reading() as connection:
-            row = connection.execute(_ISSUES.where(issues.c.no == no)).first()
-        return _planned(row) if row else None
+            row = connection.execute(PLANNED_ISSUES.where(issues.c.no == no)).first()
+        return planned_issue(row) if row else None
 
     def issues(self) -> list[PlannedIssue]:
         """All plans, newest first."""
         with self._db.reading() as connection:
-            return [_planned(row) for row in connection.execute(_ISSUES.order_by(issues.c.no.desc()))]
+            return [planned_issue(row) for row in connection.execute(PLANNED_ISSUES.order_by(issues.c.no.desc()))]
 
     def zones(self) -> list[str]:
         """The distinct time zones of the list."""
@@ -98,7 +98,7 @@ class SqlPlanner:
             return sorted(connection.execute(query).scalars())
 
 
-_ISSUES = select(
+PLANNED_ISSUES = select(
     issues.c.no,
     issues.c.issue_id,
     issues.c.revision,
@@ -111,7 +111,8 @@ _ISSUES = select(
 )
 
 
-def _planned(row: Row[*tuple[Any, ...]]) -> PlannedIssue:
+def planned_issue(row: Row[*tuple[Any, ...]]) -> PlannedIssue:
+    """The issue in a row of PLANNED_ISSUES."""
     no, issue_id, revision, edition_hash, secret, planned_at, candidates, paused, cancelled = row
     return PlannedIssue(
         no=no,
@@ -127,8 +128,8 @@ def _planned(row: Row[*tuple[Any, ...]]) -> PlannedIssue:
 
 
 def _find(connection: Connection, issue_id: str) -> PlannedIssue | None:
-    row = connection.execute(_ISSUES.where(issues.c.issue_id == issue_id)).first()
-    return _planned(row) if row else None
+    row = connection.execute(PLANNED_ISSUES.where(issues.c.issue_id == issue_id)).first()
+    return planned_issue(row) if row else None
 
 
 def _write(connection: Connection, plan: Plan, *, now: datetime) -> None:

@@ -226,6 +226,10 @@ batches = Table(
     sqlite_with_rowid=False,
 )
 
+# A few rows among all batches of all times: what a tick has to look at.
+_open = batches.c.state != literal_column("'done'")
+Index("ix_batches_open", batches.c.due_at, sqlite_where=_open, postgresql_where=_open)
+
 # What became of each delivery that left planned and claimed. The key makes a second acceptance impossible.
 outcomes = Table(
     "outcomes",
@@ -247,6 +251,8 @@ outcomes = Table(
 _waits, _doubtful = outcomes.c.retry_at.is_not(None), outcomes.c.status == literal_column("'unknown'")
 Index("ix_outcomes_retry_at", outcomes.c.issue_no, outcomes.c.retry_at, sqlite_where=_waits, postgresql_where=_waits)
 Index("ix_outcomes_unknown", outcomes.c.issue_no, outcomes.c.seq, sqlite_where=_doubtful, postgresql_where=_doubtful)
+
+Index("ix_outcomes_doubtful", outcomes.c.at, sqlite_where=_doubtful, postgresql_where=_doubtful)
 
 # What an outcome was before it changed, so that nothing is forgotten.
 moves = Table(
@@ -274,4 +280,17 @@ gates = Table(
     Column("free_at", BigInteger, nullable=False),  # milliseconds of the epoch: when the next message may leave
     Column("blocked_until", Instant),
     Column("why", Text, nullable=False),
+)
+
+# One row: who is doing what is due, until when nobody else may, and how it went the last time.
+turns = Table(
+    "turns",
+    metadata,
+    Column("no", Integer, primary_key=True, autoincrement=False),
+    Column("worker", Text, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("said", Text, nullable=False),
+    CheckConstraint("no = 1", name="one"),
 )

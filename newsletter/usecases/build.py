@@ -15,6 +15,7 @@ from newsletter.rendering.compile import Setting, compile_issue
 from newsletter.rendering.edition import Condition, Edition
 from newsletter.rendering.message import Cut, cut_edition
 from newsletter.rendering.theme import read_theme
+from newsletter.schedule import NEVER_QUIET, Quiet
 
 LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
 
@@ -28,6 +29,7 @@ class Desk:
     theme_name: str
     theme_files: Mapping[str, str]
     segments: Mapping[str, Mapping[str, Any]]  # name → rule, as data
+    quiet: Quiet = NEVER_QUIET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,9 @@ def build(text: str, *, path: str, issue_id: str, desk: Desk) -> Built:
     """Parse, compile and check a letter; whatever is wrong comes back as problems, never as an exception."""
     issue, problems = parse(text, path=path, issue_id=issue_id, defaults=desk.defaults)
     audience = _audience(issue, desk, problems)
+    if issue.send.day in desk.quiet:
+        hint = "choose another day, or change [schedule] quiet"
+        problems.append(Problem(at=issue.span("send"), what=f"{issue.send.day} is a quiet day", hint=hint))
     theme = read_theme(desk.theme_name, desk.theme_files, language=issue.language)
     rules = {f"segment:{name}": rule for name, rule in desk.segments.items()}
     edition, more = compile_issue(issue, theme=theme, setting=desk.setting, audience=audience, rules=rules)

@@ -143,6 +143,54 @@ class Chronicle(Protocol):
         """What every issue did for one person, newest first."""
 
 
+class Agenda(Protocol):
+    """What there is to do now, found without reading through what is done."""
+
+    def due(self, *, now: datetime, not_before: datetime) -> list[PlannedIssue]:
+        """Issues with something to hand over, to settle or to try again; none that is paused or cancelled."""
+
+    def doubtful(self, *, since: datetime) -> list[PlannedIssue]:
+        """Issues with deliveries that came into doubt after *since*."""
+
+    def waiting(self, *, now: datetime, not_before: datetime) -> Mapping[str, int]:
+        """How many deliveries of each issue could be handed over now."""
+
+    def held(self, *, not_before: datetime, since: datetime) -> Mapping[str, int]:
+        """How many deliveries of each issue were due between *since* and *not_before* and never left."""
+
+    def next_due(self, *, now: datetime) -> datetime | None:
+        """When the next planned delivery is due."""
+
+
+class Turns(Protocol):
+    """Whose turn it is to do what is due."""
+
+    def take(self, *, now: datetime) -> bool:
+        """Whether it is ours now."""
+
+    def end(self, said: str, *, now: datetime) -> None:
+        """Give it back, with a word about what came of it."""
+
+
+class Hands(Protocol):
+    """The verbs that a tick puts together."""
+
+    def letters(self, *, now: datetime) -> list[str]:
+        """Letters whose day it is somewhere and that are not planned yet."""
+
+    def plan(self, letter: str, *, now: datetime) -> int:
+        """Plan a letter that is due for somebody; for how many people, and 0 if its time has not come."""
+
+    def send(self, issue: PlannedIssue) -> int:
+        """How many deliveries got an outcome."""
+
+    def reconcile(self, issue: PlannedIssue) -> int:
+        """How many deliveries in doubt were settled."""
+
+    def in_doubt(self, issue: PlannedIssue) -> int:
+        """How many deliveries are in doubt."""
+
+
 class Provider(Protocol):
     """Who carries the mail. One lane of a sender has one provider to itself; they share no connections."""
 

@@ -65,6 +65,12 @@ def _for_nobody(edition: Edition, forecast: Forecast, *, last: datetime) -> Iter
         yield Problem(at=at, what="its time is past for everyone", hint=hint)
 
 
+def its_time_has_come(forecast: Forecast, *, approved_at: datetime, veto: timedelta, now: datetime) -> bool:
+    """Whether the first of these readers is due, and those who may object to the letter have had their *veto*."""
+    heard = not veto or approved_at + veto <= now
+    return heard and bool(forecast.due) and min(forecast.due) <= now
+
+
 def write_plan(
     edition: Edition,
     plan: Plan,

@@ -1,0 +1,123 @@
+"""Ticks, wired: once what is due, for a scheduler that calls again and again; and the daemon that is one itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+
+from newsletter.app.dispatch import Dispatch, Tell
+from newsletter.app.newsletter import Newsletter
+from newsletter.app.sending import Sending
+from newsletter.delivery.plan import PlannedIssue
+from newsletter.delivery.report import Turn
+from newsletter.errors import NewsletterError
+from newsletter.schedule import earliest
+from newsletter.store.agenda import SqlAgenda, SqlTurns
+from newsletter.usecases.prepare import its_time_has_come
+from newsletter.usecases.tick import Did, Ticker, rehearse
+
+ALL_ZONES = timedelta(hours=50)  # from the first minute of a day until it is over everywhere
+SETTLING = timedelta(minutes=5)  # of a tick, at most, to ask about one letter's deliveries in doubt
+SIGN_OF_LIFE = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class _Pulse:
+    """Keeps our turn while deliveries are recorded."""
+
+    turns: SqlTurns
+    clock: Callable[[], datetime]
+    at: datetime
+
+    def beat(self, _more: int) -> None:
+        now = self.clock()
+        if now - self.at > SIGN_OF_LIFE:
+            self.turns.keep(now=now)
+            self.at = now
+
+
+class Ticking:
+    """What a tick needs of one newsletter."""
+
+    def __init__(self, newsletter: Newsletter, *, tell: Tell) -> None:
+        """Tick for *newsletter*; what somebody at a terminal would like to know goes to *tell*."""
+        self._newsletter = newsletter
+        self._sending = Sending(newsletter)
+        self._agenda = SqlAgenda(newsletter.database)
+        self._turns = SqlTurns(newsletter.database)
+        self._tell = tell
+        self._stop = threading.Event()
+
+    def tick(self, stop: threading.Event, *, limit: timedelta | None = None) -> Did:
+        """Do what is due, until *stop* is set or *limit* is over; what is under way then is finished first."""
+        self._stop = stop
+        timer = threading.Timer(limit.total_seconds(), stop.set) if limit else None
+        if timer:
+            timer.daemon = True
+            timer.start()
+        try:
+            return Ticker(
+                agenda=self._agenda,
+                turns=self._turns,
+                hands=self,
+                window=self._newsletter.window,
+                clock=self._newsletter.clock,
+                stop=stop.is_set,
+            ).tick()
+        finally:
+            if timer:
+                timer.cancel()
+
+    def rehearse(self) -> Did:
+        """What a tick would do now."""
+        now = self._newsletter.clock()
+        forecasts = {}
+        for letter in self.letters(now=now):
+            try:
+                forecasts[letter] = self._sending.outlook(letter).forecast.planned
+            except NewsletterError as err:
+                self._tell(f"{letter} would not be planned: {err}")
+        return rehearse(self._agenda, forecasts, now=now, window=self._newsletter.window)
+
+    def last(self) -> Turn | None:
+        """The last tick."""
+        return self._turns.last()
+
+    def letters(self, *, now: datetime) -> list[str]:
+        """Letters whose day it is somewhere and that are not planned yet; by their names alone, so that it is quick."""
+        over = ALL_ZONES + self._newsletter.window
+        near = [
+            letter
+            for letter in self._newsletter.workspace.letter_ids()
+            if earliest(date.fromisoformat(letter[:10])) <= now < earliest(date.fromisoformat(letter[:10])) + over
+        ]
+        return [letter for letter in near if letter not in self._agenda.planned()] if near else []
+
+    def plan(self, letter: str, *, now: datetime) -> int:
+        """Plan an approved letter that is due for somebody; for how many people, and 0 if its time has not come."""
+        approved_at, outlook = self._sending.approved_outlook(letter)
+        veto = timedelta(hours=self._newsletter.settings.veto_hours)
+        if not its_time_has_come(outlook.forecast, approved_at=approved_at, veto=veto, now=now):
+            return 0
+        self._sending.plan(letter)
+        return outlook.forecast.planned
+
+    def send(self, issue: PlannedIssue) -> int:
+        """How many deliveries got an outcome."""
+        pulse = _Pulse(self._turns, self._newsletter.clock, self._newsletter.clock())
+        return self._dispatch.send(issue, watch=pulse.beat, tell=self._tell, stop=self._stop)
+
+    def reconcile(self, issue: PlannedIssue) -> int:
+        """How many deliveries in doubt were settled."""
+        return self._dispatch.reconcile(issue, limit=SETTLING, stop=self._stop).total()
+
+    def in_doubt(self, issue: PlannedIssue) -> int:
+        """How many deliveries are in doubt."""
+        return self._sending.tally(issue).in_doubt
+
+    @cached_property
+    def _dispatch(self) -> Dispatch:
+        return Dispatch(self._newsletter)

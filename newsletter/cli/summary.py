@@ -1,0 +1,43 @@
+"""What a tick did, as data for machines and as the summary of a job on GitHub; counts only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from newsletter.usecases.tick import Did
+
+
+def as_data(did: Did) -> dict[str, object]:
+    """The same keys every time; counts are people by letter."""
+    return {
+        "planned": dict(did.planned),
+        "sent": dict(did.sent),
+        "settled": dict(did.settled),
+        "in_doubt": dict(did.in_doubt),
+        "held": dict(did.held),
+        "problems": list(did.problems),
+        "next_due_at": did.next_due_at.isoformat() if did.next_due_at else None,
+        "elsewhere": did.elsewhere,
+        "stopped": did.stopped,
+    }
+
+
+def as_markdown(did: Did, *, dry_run: bool) -> str:
+    """A table with a row for each letter, and what somebody has to look at."""
+    columns = (did.planned, did.sent, did.settled, did.in_doubt, did.held)
+    letters = sorted({letter for counts in columns for letter in counts})
+    lines = ["### The newsletter" + (", rehearsed: nothing was done" if dry_run else ""), ""]
+    if did.elsewhere:
+        lines.append("Another tick was at work.")
+    elif letters:
+        lines += ["| letter | planned | sent | settled | in doubt | held |", "|---|---:|---:|---:|---:|---:|"]
+        for letter in letters:
+            cells = (f"{counts[letter]:,}" if letter in counts else "" for counts in columns)
+            lines.append(f"| {letter} | {' | '.join(cells)} |")
+    else:
+        lines.append("Nothing was due.")
+    lines += ["", *(f"- **Problem:** {problem}" for problem in did.problems)]
+    if did.next_due_at:
+        lines += ["", f"Next: {did.next_due_at:%a %d %b %Y %H:%M} UTC."]
+    return "\n".join(lines) + "\n"

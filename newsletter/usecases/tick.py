@@ -1,0 +1,172 @@
+"""Tick: do once whatever is due now. Late, doubled or cut short, it harms nobody; the next one goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from newsletter.delivery.plan import PlannedIssue
+from newsletter.errors import LeaseLost, NewsletterError, ProviderBusy, ProviderRefused
+from newsletter.usecases.ports import Agenda, Hands, Turns
+
+ASKED_FOR = timedelta(days=2)  # how long a tick asks again about deliveries in doubt; then it is for a person
+HELD_FOR = timedelta(days=7)  # how long it goes on to report what was held
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Did:
+    """What a tick did, in people by letter, and what is left for somebody to look at.
+
+    `elsewhere` says that another tick is at work and nothing was done; `planned` counts those who would be
+    mailed, and `sent` deliveries that got an outcome (on a rehearsal, those that could be handed over).
+    """
+
+    planned: Mapping[str, int] = field(default_factory=dict)
+    sent: Mapping[str, int] = field(default_factory=dict)
+    settled: Mapping[str, int] = field(default_factory=dict)
+    in_doubt: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    exit_code: int = 0  # of the first error among the problems
+    next_due_at: datetime | None = None
+    elsewhere: bool = False
+    stopped: bool = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether there was nothing to do and nothing to tell."""
+        return not any((self.planned, self.sent, self.settled, self.in_doubt, self.held, self.problems))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticker:
+    """Ticks. `window` is how long after its time a letter may leave; `stop` says whether to begin nothing more."""
+
+    agenda: Agenda
+    turns: Turns
+    hands: Hands
+    window: timedelta
+    clock: Clock
+    stop: Callable[[], bool]
+
+    def tick(self) -> Did:
+        """Plan, send and settle what is due, unless another tick is at it."""
+        if not self.turns.take(now=self.clock()):
+            return Did(elsewhere=True)
+        work = _Work(self)
+        try:
+            work.plan()
+            work.send()
+            work.settle()
+        finally:
+            did = work.did()
+            self.turns.end(in_words(did), now=self.clock())
+        return did
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one tick has done so far."""
+
+    ticker: Ticker
+    planned: dict[str, int] = field(default_factory=dict)
+    sent: dict[str, int] = field(default_factory=dict)
+    settled: dict[str, int] = field(default_factory=dict)
+    in_doubt: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    exit_code: int = 0
+
+    def plan(self) -> None:
+        """Plan the letters whose time has come; one that cannot be planned keeps no other."""
+        now = self.ticker.clock()
+        for letter in self.ticker.hands.letters(now=now):
+            try:
+                if people := self.ticker.hands.plan(letter, now=now):
+                    self.planned[letter] = people
+            except NewsletterError as err:
+                self._wrong(err, letter)
+
+    def send(self) -> None:
+        """Hand over what is due; a letter that halts keeps no other, a provider that takes nothing keeps all."""
+        now = self.ticker.clock()
+        for issue in self._until_stopped(self.ticker.agenda.due(now=now, not_before=now - self.ticker.window)):
+            try:
+                if done := self.ticker.hands.send(issue):
+                    self.sent[issue.issue_id] = done
+            except LeaseLost:
+                raise
+            except (ProviderBusy, ProviderRefused) as err:
+                self._wrong(err, issue.issue_id)
+                return
+            except NewsletterError as err:
+                self._wrong(err, issue.issue_id)
+
+    def settle(self) -> None:
+        """Ask about what is in doubt."""
+        hands = self.ticker.hands
+        for issue in self._until_stopped(self.ticker.agenda.doubtful(since=self.ticker.clock() - ASKED_FOR)):
+            try:
+                if found := hands.reconcile(issue):
+                    self.settled[issue.issue_id] = found
+            except NewsletterError as err:
+                self._wrong(err, issue.issue_id)
+            if left := hands.in_doubt(issue):
+                self.in_doubt[issue.issue_id] = left
+
+    def did(self) -> Did:
+        now = self.ticker.clock()
+        last = now - self.ticker.window
+        return Did(
+            planned=self.planned,
+            sent=self.sent,
+            settled=self.settled,
+            in_doubt=self.in_doubt,
+            held=self.ticker.agenda.held(not_before=last, since=last - HELD_FOR),
+            problems=tuple(self.problems),
+            exit_code=self.exit_code,
+            next_due_at=self.ticker.agenda.next_due(now=now),
+            stopped=self.ticker.stop(),
+        )
+
+    def _until_stopped(self, issues: list[PlannedIssue]) -> Iterator[PlannedIssue]:
+        for issue in issues:
+            if self.ticker.stop():
+                return
+            yield issue
+
+    def _wrong(self, err: NewsletterError, letter: str) -> None:
+        where = "" if letter in str(err) else f"{letter}: "
+        self.problems.append(f"{where}{err}{f' ({err.hint})' if err.hint else ''}")
+        self.exit_code = self.exit_code or err.exit_code
+
+
+def rehearse(agenda: Agenda, forecasts: Mapping[str, int], *, now: datetime, window: timedelta) -> Did:
+    """What a tick would do now, given whom it would plan; changes nothing."""
+    last = now - window
+    return Did(
+        planned=forecasts,
+        sent=agenda.waiting(now=now, not_before=last),
+        held=agenda.held(not_before=last, since=last - HELD_FOR),
+        next_due_at=agenda.next_due(now=now),
+    )
+
+
+def in_words(did: Did) -> str:
+    """*did* in a few words; counts only."""
+    words = [
+        f"{sum(counts.values()):,} {what}"
+        for what, counts in (
+            ("planned", did.planned),
+            ("sent", did.sent),
+            ("settled", did.settled),
+            ("in doubt", did.in_doubt),
+            ("held", did.held),
+        )
+        if counts
+    ]
+    if did.problems:
+        words.append(f"{len(did.problems)} problem{'s' if len(did.problems) != 1 else ''}")
+    return ", ".join(words) or "nothing was due"

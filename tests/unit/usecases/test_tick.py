@@ -1,0 +1,175 @@
+"""A tick does what is due, once, and one thing that goes wrong keeps nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import pytest
+
+from newsletter.delivery.plan import PlannedIssue
+from newsletter.errors import LeaseLost, LetterHalted, NewsletterError, NotApproved, ProviderBusy
+from newsletter.usecases.tick import Did, Ticker, in_words, rehearse
+from tests.conftest import NOW
+
+
+def issue(number: int) -> PlannedIssue:
+    return PlannedIssue(
+        no=number,
+        issue_id=f"letter-{number}",
+        revision=1,
+        edition_hash="sha256:0",
+        secret=b"",
+        planned_at=NOW,
+        candidates=9,
+    )
+
+
+Deed = int | NewsletterError
+
+
+def done(deed: Deed) -> int:
+    if isinstance(deed, NewsletterError):
+        raise deed
+    return deed
+
+
+@dataclass
+class World:
+    """A tick's surroundings; values that are errors are raised."""
+
+    plans: Mapping[str, Deed] = field(default_factory=dict)
+    sends: Mapping[int, Deed] = field(default_factory=dict)
+    doubts: Mapping[int, Deed] = field(default_factory=dict)
+    still_held: Mapping[str, int] = field(default_factory=dict)
+    taken: bool = False
+    stop_after: int = 99
+    log: list[str] = field(default_factory=list)
+
+    def ticker(self) -> Ticker:
+        return Ticker(
+            agenda=self,
+            turns=self,
+            hands=self,
+            window=timedelta(hours=36),
+            clock=lambda: NOW,
+            stop=lambda: len([each for each in self.log if each.startswith("send")]) >= self.stop_after,
+        )
+
+    def take(self, *, now: datetime) -> bool:
+        assert now == NOW
+        return not self.taken
+
+    def end(self, said: str, *, now: datetime) -> None:
+        assert now == NOW
+        self.log.append(f"end: {said}")
+
+    def letters(self, *, now: datetime) -> list[str]:
+        assert now == NOW
+        return list(self.plans)
+
+    def plan(self, letter: str, *, now: datetime) -> int:
+        assert now == NOW
+        return done(self.plans[letter])
+
+    def send(self, issue: PlannedIssue) -> int:
+        self.log.append(f"send {issue.no}")
+        return done(self.sends[issue.no])
+
+    def reconcile(self, issue: PlannedIssue) -> int:
+        return done(self.doubts[issue.no])
+
+    def in_doubt(self, issue: PlannedIssue) -> int:
+        return issue.no
+
+    def due(self, *, now: datetime, not_before: datetime) -> list[PlannedIssue]:
+        assert now - not_before == timedelta(hours=36)
+        return [issue(number) for number in self.sends]
+
+    def doubtful(self, *, since: datetime) -> list[PlannedIssue]:
+        assert since < NOW
+        return [issue(number) for number in self.doubts]
+
+    def waiting(self, *, now: datetime, not_before: datetime) -> Mapping[str, int]:
+        assert now - not_before == timedelta(hours=36)
+        return {"letter-1": 7}
+
+    def held(self, *, not_before: datetime, since: datetime) -> Mapping[str, int]:
+        assert since < not_before < NOW
+        return self.still_held
+
+    def next_due(self, *, now: datetime) -> datetime | None:
+        return now + timedelta(hours=1)
+
+
+def test_it_plans_sends_and_settles_and_says_so() -> None:
+    world = World(plans={"a": 5, "b": 0}, sends={1: 4, 2: 0}, doubts={3: 2}, still_held={"old": 1})
+    did = world.ticker().tick()
+    assert did == Did(
+        planned={"a": 5},
+        sent={"letter-1": 4},
+        settled={"letter-3": 2},
+        in_doubt={"letter-3": 3},
+        held={"old": 1},
+        next_due_at=NOW + timedelta(hours=1),
+    )
+    assert world.log[-1] == "end: 5 planned, 4 sent, 2 settled, 3 in doubt, 1 held"
+    assert not did.idle
+
+
+def test_while_another_is_at_it_nothing_is_done() -> None:
+    world = World(plans={"a": 5}, sends={1: 4}, taken=True)
+    assert world.ticker().tick() == Did(elsewhere=True)
+    assert world.log == []
+
+
+def test_a_letter_that_cannot_be_planned_or_sent_keeps_no_other() -> None:
+    world = World(
+        plans={"a": NotApproved("nobody has approved it", at="issues/a.md", hint="approve a"), "b": 2},
+        sends={1: LetterHalted("too many were refused", at="letter-1"), 2: 3},
+    )
+    did = world.ticker().tick()
+    assert did.planned == {"b": 2}
+    assert did.sent == {"letter-2": 3}
+    assert did.problems == ("issues/a.md: nobody has approved it (approve a)", "letter-1: too many were refused")
+    assert did.exit_code == 3
+    assert in_words(did) == "2 planned, 3 sent, 2 problems"
+
+
+def test_a_provider_that_takes_nothing_is_asked_once() -> None:
+    world = World(sends={1: ProviderBusy("come back later"), 2: 3}, doubts={5: 1})
+    did = world.ticker().tick()
+    assert world.log[:-1] == ["send 1"]
+    assert did.problems == ("letter-1: come back later",)
+    assert did.exit_code == 5
+    assert did.settled == {"letter-5": 1}
+
+
+def test_asked_to_stop_it_begins_nothing_more() -> None:
+    world = World(sends={1: 1, 2: 1, 3: 1}, doubts={4: 1}, stop_after=2)
+    did = world.ticker().tick()
+    assert did.sent == {"letter-1": 1, "letter-2": 1}
+    assert did.settled == {}
+    assert did.stopped
+
+
+def test_a_tick_that_was_overtaken_says_what_it_did_and_fails() -> None:
+    world = World(plans={"a": 5}, sends={1: LeaseLost("another sender has it")})
+    with pytest.raises(LeaseLost):
+        world.ticker().tick()
+    assert world.log[-1] == "end: 5 planned"
+
+
+@pytest.mark.parametrize("made", [Did, lambda: World().ticker().tick()])
+def test_nothing_to_do_is_nothing_to_tell(made: Callable[[], Did]) -> None:
+    assert made().idle
+    assert in_words(made()) == "nothing was due"
+
+
+def test_a_rehearsal_counts_and_does_nothing() -> None:
+    world = World(plans={"a": 5}, sends={1: 4})
+    did = rehearse(world, {"a": 5}, now=NOW, window=timedelta(hours=36))
+    assert did.planned == {"a": 5}
+    assert did.sent == {"letter-1": 7}
+    assert world.log == []
