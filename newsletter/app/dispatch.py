@@ -122,7 +122,7 @@ class Dispatch:
             wait=timedelta(minutes=settings.canary_minutes),
             halt_percent=settings.halt_percent,
         )
-        if not canary.people:
+        if not canary.people or issue.is_part:
             return Verdict.NONE, timedelta(0)
         first, last_at = chronicle.first(issue.no, settings.canary_people, not_before=now - self._newsletter.window)
         return canary.judge(

@@ -13,15 +13,16 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
-from newsletter.content.issue import Problem, Span
+from newsletter.content.issue import Problem, Send, Span
 from newsletter.content.parse import Defaults
+from newsletter.content.series import Series, read_series
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
 from newsletter.rendering.edition import Edition, Identity
 from newsletter.schedule import next_weekday
 from newsletter.settings.read import FILE
-from newsletter.settings.values import WEEKDAYS
+from newsletter.settings.values import WEEKDAYS, quiet_days
 from newsletter.sources import git
 from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval
@@ -86,7 +87,8 @@ class Letters:
         """A problem if the letter was approved, is still to go out, and is not what was approved any more."""
         approval_path, edition_path = approve.paths(source.issue_id)
         text, body = self._files.optional(approval_path), self._files.optional(edition_path)
-        gone_out = built.issue.send.day + ALL_ZONES + self._newsletter.window < self._newsletter.clock().date()
+        send = built.issue.send
+        gone_out = isinstance(send, Send) and send.day + ALL_ZONES + self._newsletter.window < self._now.date()
         if text is None or built.edition is None or gone_out:
             return []
         approval = approve.read_approval(text, at=approval_path)
@@ -166,6 +168,11 @@ class Letters:
         self._files.write(approval_path, approval.to_toml().encode(), replace=True)
         return approval, approval.to_toml() != text
 
+    def files(self, issue_id: str) -> tuple[str, str]:
+        """Where a letter's approval and its frozen edition are kept."""
+        approval, edition = approve.paths(issue_id)
+        return approval, edition.removesuffix("edition.json")
+
     def approved(self, name: str) -> tuple[Approval, Edition]:
         """The edition that was approved. Raises NotApproved if there is none or something changed since."""
         source = self.read(name)
@@ -178,15 +185,34 @@ class Letters:
     def read(self, name: str) -> Source:
         """The letter *name* and all that it is made from, as it is now."""
         issue_id, path, text = self._files.letter(name)
-        return Source(issue_id=issue_id, path=path, text=text, desk=self._desk())
+        return Source(issue_id=issue_id, path=path, text=text, desk=self._desk(issue_id))
+
+    def series_of(self, part_id: str) -> Series:
+        """What the parts of a series have in common. Raises SettingsError."""
+        path = f"issues/series/{part_id.partition('.')[0]}/series.toml"
+        return read_series(self._files.optional(path) or "", path=path, quiet_days=quiet_days)
 
     def segments(self) -> dict[str, dict[str, object]]:
         """The rules of subscribers/segments.toml by name, as data."""
         text = self._files.optional("subscribers/segments.toml") or ""
         return {name: to_data(rule) for name, rule in read_segments(text).items()}
 
-    def _desk(self) -> Desk:
+    @property
+    def _now(self) -> datetime:
+        return self._newsletter.clock()
+
+    def _desk(self, issue_id: str) -> Desk:
         settings = self._newsletter.settings
+        defaults = Defaults(at=settings.time, audience=settings.audience, language=settings.language)
+        if "." in issue_id:
+            series = self.series_of(issue_id)
+            defaults = replace(
+                defaults,
+                at=series.at or defaults.at,
+                audience=series.audience or defaults.audience,
+                since=series.since,
+                quiet=settings.quiet if series.quiet is None else series.quiet,
+            )
         identity = Identity(
             name=settings.sender_name,
             address=settings.sender_address,
@@ -205,7 +231,7 @@ class Letters:
             custom_fields=tuple(sorted(settings.fields)),
         )
         return Desk(
-            defaults=Defaults(at=settings.time, audience=settings.audience, language=settings.language),
+            defaults=defaults,
             setting=setting,
             theme_name=settings.theme,
             theme_files=self._files.theme(settings.theme),

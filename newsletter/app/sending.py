@@ -12,7 +12,7 @@ from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.message import values_digest
 from newsletter.delivery.plan import Claimed, Plan, PlannedIssue
 from newsletter.delivery.report import DeliveryStory, Tally
-from newsletter.errors import NotFound
+from newsletter.errors import IssueHasProblems, NotFound
 from newsletter.rendering.edition import Edition, read_edition
 from newsletter.sources import git
 from newsletter.store.chronicle import SqlChronicle
@@ -79,6 +79,9 @@ class Sending:
 
     def _plan(self, name: str) -> tuple[Edition, Plan]:
         approval, edition = self._letters.approved(name)
+        if edition.series is not None:
+            hint = "newsletter tick plans it for everybody whose turn it is; approve it, and that is all"
+            raise IssueHasProblems("a part of a series is not planned by hand", at=edition.issue_id, hint=hint)
         zones = SqlPlanner(self._newsletter.database).zones()
         zone = self._newsletter.settings.timezone
         return edition, plan_for(edition, revision=approval.revision, zones=zones, fallback_zone=zone)
@@ -127,7 +130,9 @@ class Sending:
         if self._newsletter.has_database():
             planned = {issue.issue_id: issue for issue in SqlPlanner(self._newsletter.database).issues()}
         if name is None:
-            ids = sorted({*planned, *self._newsletter.workspace.letter_ids()}, reverse=True)
+            known = self._newsletter.workspace.all_ids()
+            letters = sorted({each for each in (*planned, *known) if "." not in each}, reverse=True)
+            ids = letters + list(dict.fromkeys(each for each in (*known, *planned) if "." in each))
         else:
             ids = [self._newsletter.issue_id(name)]
             if ids[0] not in planned:

@@ -11,6 +11,7 @@ from functools import cached_property
 from newsletter.app.dispatch import Dispatch, Tell
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.sending import Sending
+from newsletter.app.serial import Serial
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Turn
 from newsletter.errors import NewsletterError
@@ -76,6 +77,8 @@ class Ticking:
         now = self._newsletter.clock()
         forecasts = {}
         for letter in self.letters(now=now):
+            if "." in letter:
+                continue  # who is due for a part of a series shows only when it is planned
             try:
                 forecasts[letter] = self._sending.outlook(letter).forecast.planned
             except NewsletterError as err:
@@ -87,17 +90,23 @@ class Ticking:
         return self._turns.last()
 
     def letters(self, *, now: datetime) -> list[str]:
-        """Letters whose day it is somewhere and that are not planned yet; by their names alone, so that it is quick."""
+        """Letters whose day it is somewhere and that are not planned yet, and parts of series.
+
+        By their names alone, so that it is quick.
+        """
         over = ALL_ZONES + self._newsletter.window
         near = [
             letter
             for letter in self._newsletter.workspace.letter_ids()
             if earliest(date.fromisoformat(letter[:10])) <= now < earliest(date.fromisoformat(letter[:10])) + over
         ]
-        return [letter for letter in near if letter not in self._agenda.planned()] if near else []
+        planned = self._agenda.planned() if near else set()
+        return [letter for letter in near if letter not in planned] + self._serial.parts(now=now)
 
     def plan(self, letter: str, *, now: datetime) -> int:
         """Plan an approved letter that is due for somebody; for how many people, and 0 if its time has not come."""
+        if "." in letter:
+            return self._serial.extend(letter, now=now)
         approved_at, outlook = self._sending.approved_outlook(letter)
         veto = timedelta(hours=self._newsletter.settings.veto_hours)
         if not its_time_has_come(outlook.forecast, approved_at=approved_at, veto=veto, now=now):
@@ -117,6 +126,10 @@ class Ticking:
     def in_doubt(self, issue: PlannedIssue) -> int:
         """How many deliveries are in doubt."""
         return self._sending.tally(issue).in_doubt
+
+    @cached_property
+    def _serial(self) -> Serial:
+        return Serial(self._newsletter)
 
     @cached_property
     def _dispatch(self) -> Dispatch:

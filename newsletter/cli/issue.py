@@ -43,7 +43,7 @@ def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> Non
 
     Without ISSUE, all letters are checked. Example: newsletter check 2026-11-23-renew-your-goals
     """
-    names = issues or tuple(newsletter.workspace.letter_ids())
+    names = issues or tuple(newsletter.workspace.all_ids())
     if not names:
         say('There are no letters yet. Begin one: newsletter new "A title"')
     letters = Letters(newsletter)
@@ -149,7 +149,7 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
     if fresh:
         say(
             f"Approved by {approval.approved_by}. "
-            f"Commit the letter with issues/{approval.issue_id}.approval.toml and issues/{approval.issue_id}.edition/."
+            f"Commit the letter with {' and '.join(letters.files(approval.issue_id))}."
         )
     else:
         say("It was approved already, exactly as it is.")
@@ -160,4 +160,4 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
         if planned and planned.revision != approval.revision:
             say(f"But revision {planned.revision} was planned, and that is what readers get.")
             return
-    say(f"Next: newsletter plan {approval.issue_id}")
+    say(f"Next: newsletter {'tick' if '.' in approval.issue_id else f'plan {approval.issue_id}'}")

@@ -15,6 +15,9 @@ from newsletter.content.suggest import did_you_mean
 
 KEYS = ("title", "subject", "preheader", "send", "audience", "language")
 REQUIRED = ("title", "subject", "preheader", "send")
+# A part of a series has no day, and its readers are the series'.
+PART_KEYS = ("title", "subject", "preheader", "after", "language")
+PART_REQUIRED = ("title", "subject", "preheader", "after")
 YEARS = range(2000, 2200)
 # What no letter shows: control characters, halves of a character, and what turns the text around unseen.
 UNSHOWABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]")
@@ -31,16 +34,20 @@ class Head:
     body_line: int = 1
 
 
-def split(text: str, path: str, problems: list[Problem]) -> Head:
-    """The front matter of *text* and where the rest begins; what is wrong is added to *problems*."""
+def split(text: str, path: str, problems: list[Problem], *, part: bool = False) -> Head:
+    """The front matter of *text* and where the rest begins; what is wrong is added to *problems*.
+
+    With *part*, it is that of a part of a series.
+    """
+    needed = PART_REQUIRED if part else REQUIRED
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
         problems.append(
             Problem(
                 at=Span(path, 1),
                 what="there is no front matter" if text.strip() else "the file is empty",
-                hint="begin with a line '---', then title:, subject:, preheader: and send:, then another '---'; "
-                "see: newsletter new",
+                hint=f"begin with a line '---', then {', '.join(f'{name}:' for name in needed[:-1])} and "
+                f"{needed[-1]}:, then another '---'; see: newsletter new",
             )
         )
         return Head(body=text)
@@ -53,11 +60,16 @@ def split(text: str, path: str, problems: list[Problem]) -> Head:
         )
         return Head(body="", body_line=len(lines))
     head = Head(body="\n".join(lines[closing + 1 :]), body_line=closing + 2)
-    _read_yaml("\n".join(lines[1:closing]), path, head, problems)
+    _read_yaml("\n".join(lines[1:closing]), path, head, problems, known=PART_KEYS if part else KEYS)
+    problems += [
+        Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name])
+        for name in needed
+        if not head.values.get(name) and (name in head.values or name not in head.lines)
+    ]
     return head
 
 
-def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> None:
+def _read_yaml(source: str, path: str, head: Head, problems: list[Problem], *, known: tuple[str, ...]) -> None:
     # Nodes instead of values: they know their lines, and `send: 2026-11-23 08:00` stays as it was typed.
     try:
         _refuse_tricks(source)
@@ -82,8 +94,8 @@ def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> N
         return
     for key, value in node.value:
         name, line = str(key.value) if isinstance(key, yaml.ScalarNode) else "?", key.start_mark.line + 2
-        if name not in KEYS:
-            problems.append(Problem(at=Span(path, line), what=f"unknown key {name!r}", hint=did_you_mean(name, KEYS)))
+        if name not in known:
+            problems.append(Problem(at=Span(path, line), what=f"unknown key {name!r}", hint=did_you_mean(name, known)))
         elif not isinstance(value, yaml.ScalarNode):
             hint = "put the value in double quotes" if "{" in source else f"write one line: {name}: …"
             problems.append(Problem(at=Span(path, line), what=f"{name!r} is not a plain text", hint=hint))
@@ -96,11 +108,6 @@ def _read_yaml(source: str, path: str, head: Head, problems: list[Problem]) -> N
                 problems.append(Problem(at=Span(path, line), what=what, hint=hint))
             head.values[name] = " ".join(UNSHOWABLE.sub("", value.value).split())
             head.lines[name] = line
-    problems += [
-        Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name])
-        for name in REQUIRED
-        if not head.values.get(name) and (name in head.values or name not in head.lines)
-    ]
 
 
 _DEEPEST = 3  # a mapping of plain texts has one level; `{{ … }}` without quotes has two more
@@ -120,7 +127,9 @@ _MISSING: Mapping[str, str] = {
     "subject": "add what the inbox shows, e.g. subject: One small thing for Monday",
     "preheader": "add the line that inboxes show after the subject, 35 to 130 characters",
     "send": "add the day and time, e.g. send: 2026-11-23 08:00",
+    "after": "add how long after joining it comes, e.g. after: 3 days",
 }
+_AFTER = re.compile(r"(\d{1,3})(?: days?)?")
 
 
 def read_send(value: str, default_at: time, at: Span, problems: list[Problem]) -> Send:
@@ -164,3 +173,13 @@ def is_zone(name: str) -> bool:
     except (ValueError, KeyError, OSError):
         return False
     return True
+
+
+def read_after(value: str, at: Span, problems: list[Problem]) -> int:
+    """How many days after joining a part is due; 0, and a problem, if it cannot be read."""
+    found = _AFTER.fullmatch(value)
+    if found or not value:
+        return int(found[1]) if found else 0
+    hint = "write e.g. after: 3 days; the time of day is in series.toml"
+    problems.append(Problem(at=at, what=f"'after' is no number of days: {value!r}", hint=hint))
+    return 0

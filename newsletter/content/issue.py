@@ -60,6 +60,19 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class After:
+    """When a part of a series is due: *days* after joining, on the first day that is not quiet.
+
+    Whoever joined before the day `since` is not in the series. `quiet` has weekdays and dates.
+    """
+
+    days: int
+    at: time
+    since: date
+    quiet: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
     """One letter. `lines` says on which line of the file each front matter key stands."""
 
@@ -68,7 +81,7 @@ class Issue:
     title: str
     subject: str
     preheader: str
-    send: Send
+    send: Send | After
     audience: str
     language: str
     direction: str

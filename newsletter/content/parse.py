@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, time
 
 from newsletter.content import frontmatter
-from newsletter.content.issue import Block, Issue, Problem, Span
+from newsletter.content.issue import After, Block, Issue, Problem, Send, Span
 from newsletter.content.library import EVERY_KIND, KINDS, Kind
 from newsletter.content.suggest import did_you_mean
 
@@ -21,6 +21,7 @@ MAX_ATTRIBUTES = 2_000  # characters between two braces
 LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")  # BCP 47, as far as its form goes
 RIGHT_TO_LEFT = frozenset({"ar", "fa", "he", "iw", "ur", "yi", "ps", "sd", "ug", "dv", "ckb", "ku-arab"})
 ID = re.compile(r"\d{4}-\d{2}-\d{2}-[a-z0-9]+(?:-[a-z0-9]+)*")
+PART_ID = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\.[a-z0-9]+(?:-[a-z0-9]+)*")  # series.part
 
 _FENCE = re.compile(r"(:{3,})(?!:)\s*(?:([^\s{]+)\s*)?(\{.*)?")
 # A value may hold an expression, and that expression its own quotes.
@@ -39,18 +40,23 @@ class Defaults:
     at: time
     audience: str
     language: str
+    since: date | None = None  # of a series: whoever joined before is not in it
+    quiet: tuple[str, ...] = ()
 
 
 def parse(text: str, *, path: str, issue_id: str, defaults: Defaults) -> tuple[Issue, list[Problem]]:
     """The letter in *text*, as far as it can be read, and everything that is wrong with it."""
     problems: list[Problem] = []
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if not ID.fullmatch(issue_id):
+    is_part = defaults.since is not None
+    if not (PART_ID if is_part else ID).fullmatch(issue_id):
         problems.append(
             Problem(
                 at=Span(path),
                 what=f"{issue_id!r} is no name for a letter",
-                hint="call the file <date>-<words>.md, e.g. 2026-11-23-renew-your-goals.md",
+                hint="call the file <number>-<words>.md, e.g. 01-pause.md"
+                if is_part
+                else "call the file <date>-<words>.md, e.g. 2026-11-23-renew-your-goals.md",
             )
         )
     if len(text.encode(errors="replace")) > MAX_BYTES:
@@ -67,13 +73,9 @@ def parse(text: str, *, path: str, issue_id: str, defaults: Defaults) -> tuple[I
         what = f"a character that cannot be shown (U+{ord(found[0]):04X})"
         problems.append(Problem(at=Span(path, line), what=what, hint="delete it; it may have come with a paste"))
         break
-    head = frontmatter.split(text, path, problems) if text or not problems else frontmatter.Head()
+    head = frontmatter.split(text, path, problems, part=is_part) if text or not problems else frontmatter.Head()
     blocks = _read_blocks(head, path, problems)
-    send_line = Span(path, head.lines.get("send", 1))
-    send = frontmatter.read_send(head.values.get("send", ""), defaults.at, send_line, problems)
-    if ID.fullmatch(issue_id) and send.day != date.min and str(send.day) != issue_id[:10]:
-        what = f"the file is named {issue_id[:10]}, but the letter is sent on {send.day}"
-        problems.append(Problem(at=send_line, what=what, hint="rename the file, or correct send:"))
+    send = _read_send(head, issue_id, path, defaults, problems)
     language = head.values.get("language", defaults.language)
     if not LANGUAGE.fullmatch(language):
         at = Span(path, head.lines.get("language", 1))
@@ -100,6 +102,21 @@ def parse(text: str, *, path: str, issue_id: str, defaults: Defaults) -> tuple[I
             )
         )
     return issue, problems
+
+
+def _read_send(
+    head: frontmatter.Head, issue_id: str, path: str, defaults: Defaults, problems: list[Problem]
+) -> Send | After:
+    """When the letter is due: on its day, or as a part of a series some days after joining."""
+    if defaults.since is not None:
+        days = frontmatter.read_after(head.values.get("after", ""), Span(path, head.lines.get("after", 1)), problems)
+        return After(days=days, at=defaults.at, since=defaults.since, quiet=defaults.quiet)
+    at = Span(path, head.lines.get("send", 1))
+    send = frontmatter.read_send(head.values.get("send", ""), defaults.at, at, problems)
+    if ID.fullmatch(issue_id) and send.day != date.min and str(send.day) != issue_id[:10]:
+        what = f"the file is named {issue_id[:10]}, but the letter is sent on {send.day}"
+        problems.append(Problem(at=at, what=what, hint="rename the file, or correct send:"))
+    return send
 
 
 def _read_blocks(head: frontmatter.Head, path: str, problems: list[Problem]) -> list[Block]:

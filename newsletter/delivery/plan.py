@@ -28,6 +28,38 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Turnout:
+    """Some time zones for whose readers a part of a series is due now, at one instant.
+
+    It goes to those who joined before `joined_before`, and who had no part of the series after `rested_since`.
+    With `others`, it is for everybody whose zone is unknown or is none.
+    """
+
+    due_at: datetime
+    joined_before: datetime
+    rested_since: datetime
+    zones: tuple[str, ...]
+    others: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extension:
+    """A part of a series for those whose turn it is: they had all `earlier` parts, and not this one.
+
+    `parts` are the ids of all parts of the series; `since` is when the first of its readers can have joined.
+    """
+
+    issue_id: str
+    revision: int
+    edition_hash: str
+    audience: Predicate
+    since: datetime
+    earlier: tuple[str, ...]
+    parts: tuple[str, ...]
+    turnouts: tuple[Turnout, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """Who would get an issue: candidates = planned + all excluded, in people."""
 
@@ -58,6 +90,11 @@ class PlannedIssue:
     candidates: int
     paused: str = ""
     cancelled: str = ""
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of a series, which goes to more people every day."""
+        return "." in self.issue_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

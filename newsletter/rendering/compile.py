@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from newsletter.content.issue import Block, Issue, Problem, Span
+from newsletter.content.issue import After, Block, Issue, Problem, Send, Span
 from newsletter.rendering import blocks as rendered
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
 from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
@@ -92,9 +92,10 @@ def compile_issue(
         preheader=draft.preheader,
         language=issue.language,
         direction=issue.direction,
-        send_day=issue.send.day.isoformat(),
+        send_day=issue.send.day.isoformat() if isinstance(issue.send, Send) else "",
         send_at=f"{issue.send.at:%H:%M}",
-        send_zone=issue.send.zone or "",
+        send_zone=(issue.send.zone or "") if isinstance(issue.send, Send) else "",
+        series=None if isinstance(issue.send, Send) else _series(issue.send),
         audience=audience,
         conditions=tuple(Condition(name=name, rule=rules[name]) for name in names),
         identity=setting.identity,
@@ -105,6 +106,10 @@ def compile_issue(
         variants=tuple(variants),
     )
     return edition, _check_addresses(edition, draft)
+
+
+def _series(after: After) -> dict[str, object]:
+    return {"days": after.days, "since": after.since.isoformat(), "quiet": list(after.quiet)}
 
 
 def _everything_in(issue: Issue, setting: Setting, theme: Theme) -> str:
@@ -169,7 +174,7 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
                 "preheader": draft.preheader,
                 "language": issue.language,
                 "direction": issue.direction,
-                "date": rendered.long_date(issue.send.day),
+                "date": rendered.long_date(issue.send.day) if isinstance(issue.send, Send) else "",
             },
             "newsletter": {
                 "name": setting.identity.newsletter,

@@ -59,6 +59,7 @@ class Edition:
     send_day: str  # ISO date
     send_at: str  # HH:MM
     send_zone: str  # "" = each reader's own
+    series: Mapping[str, Any] | None = None  # of a part of one: days, since, quiet; and then there is no send_day
     audience: Condition
     conditions: tuple[Condition, ...]
     identity: Identity
@@ -77,6 +78,8 @@ class Edition:
         """The bytes that are hashed, approved and kept: sorted, one line of the letter a line."""
         data = asdict(self)
         data["format"] = FORMAT
+        if self.series is None:
+            del data["series"]  # so that editions from before there were series keep their hashes
         data["variants"] = [
             {"conditions": list(each.conditions), "html": each.html.split("\n"), "text": each.text.split("\n")}
             for each in self.variants

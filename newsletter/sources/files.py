@@ -12,11 +12,18 @@ from pathlib import Path
 from newsletter.errors import NewsletterError, NotFound
 
 _LETTER = re.compile(r"\d{4}-\d{2}-\d{2}-.+")
+_PART = re.compile(r"(\d+)-(.+)")
 
 
 def issue_id(name: str) -> str:
-    """The id that *name* stands for: an id, or the path of the letter's file or folder."""
+    """The id that *name* stands for: an id, or the path of the letter's file or folder.
+
+    A part of a series is called after the series and itself, without its number: a part that moves to another
+    place stays the same for all who have had it.
+    """
     path = Path(name)
+    if path.suffix == ".md" and path.parent.parent.name == "series" and (part := _PART.fullmatch(path.stem)):
+        return f"{path.parent.name}.{part[2]}"
     return path.parent.name if path.name == "index.md" else path.name.removesuffix(".md")
 
 
@@ -36,13 +43,34 @@ class Workspace:
         found |= {path.parent.name for path in folder.glob("*/index.md") if _LETTER.fullmatch(path.parent.name)}
         return sorted(found)
 
+    def series(self) -> dict[str, list[str]]:
+        """The ids of the parts of every series in their order: `issues/series/<series>/<number>-<part>.md`.
+
+        Raises NewsletterError where two parts of one are called the same.
+        """
+        found: dict[str, list[tuple[int, str]]] = {}
+        for path in sorted((self.root / "issues" / "series").glob("*/*.md")):
+            if part := _PART.fullmatch(path.stem):
+                found.setdefault(path.parent.name, []).append((int(part[1]), part[2]))
+        for name, parts in found.items():
+            slugs = [slug for _, slug in parts]
+            twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
+            if twice:
+                hint = "readers get a part once, by its name: call one of them otherwise"
+                raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{name}", hint=hint)
+        return {name: [f"{name}.{slug}" for _, slug in sorted(parts)] for name, parts in sorted(found.items())}
+
+    def all_ids(self) -> list[str]:
+        """The ids of all letters and all parts of series."""
+        return self.letter_ids() + [part for parts in self.series().values() for part in parts]
+
     def letter(self, name: str) -> tuple[str, str, str]:
         """(id, path within the workspace, text) of the letter *name*: an id, or a path to its file.
 
         Raises NotFound, or NewsletterError if the file cannot be read as UTF-8.
         """
         folder, letter_id = self.root / "issues", issue_id(name)
-        for path in (folder / f"{letter_id}.md", folder / letter_id / "index.md"):
+        for path in (folder / f"{letter_id}.md", folder / letter_id / "index.md", *self._parts(letter_id)):
             if path.is_file() and self._is_named(path, name):
                 return letter_id, self.relative(path), self.read_text(path)
         if (folder / letter_id).is_dir():
@@ -51,6 +79,12 @@ class Workspace:
         known = self.letter_ids()
         hint = f"the letters are: {', '.join(known[-5:])}" if known else 'make one: newsletter new "A title"'
         raise NotFound(f"no letter {name!r} in issues/", at="issues", hint=hint)
+
+    def _parts(self, part_id: str) -> list[Path]:
+        """The file of a part of a series."""
+        series, _, slug = part_id.partition(".")
+        files = sorted((self.root / "issues" / "series").glob("*/*.md")) if slug else []
+        return [path for path in files if issue_id(str(path)) == part_id and path.parent.name == series]
 
     def _is_named(self, path: Path, name: str) -> bool:
         """Whether *name*, if it is a path, is one that leads to *path*: seen from here or from the workspace."""

@@ -134,10 +134,9 @@ def _find(connection: Connection, issue_id: str) -> PlannedIssue | None:
 
 def _write(connection: Connection, plan: Plan, *, now: datetime) -> None:
     """Write everything that belongs to a plan, and prove that nobody was lost on the way."""
-    no = connection.execute(select(func.coalesce(func.max(issues.c.no), 0) + 1)).scalar_one()
     wanted = rules.condition(plan.audience, now=now)
     candidates = connection.execute(select(func.count()).select_from(subscribers).where(wanted)).scalar_one()
-    _write_issue(connection, plan, no=no, candidates=candidates, now=now)
+    no = write_issue(connection, plan, candidates=candidates, now=now)
     _refuse_new_zones(connection, plan, wanted)
     reason = rules.why_not(now=now)
     away = select(literal(no), subscribers.c.id, reason).where(wanted, reason.is_not(None))
@@ -147,22 +146,28 @@ def _write(connection: Connection, plan: Plan, *, now: datetime) -> None:
     due = deliveries.c.due_at
     counts = select(due, func.min(deliveries.c.seq), func.count()).where(deliveries.c.issue_no == no).group_by(due)
     planned = 0
-    rows = []
-    for due_at, first, people in connection.execute(counts.order_by(due)):
-        end = first + people
-        rows += [
-            {"issue_no": no, "lo": lo, "hi": min(lo + BATCH, end), "due_at": due_at, "state": BatchState.PLANNED.value}
-            for lo in range(first, end, BATCH)
-        ]
+    for due_at, first, people in connection.execute(counts.order_by(due)).all():
+        add_batches(connection, no, first=first, people=people, due_at=due_at, size=BATCH)
         planned += people
-    if rows:
-        connection.execute(insert(batches), rows)
     if candidates != planned + excluded:
         message = f"the plan does not add up: {candidates} candidates, {planned} planned, {excluded} excluded"
         raise StoreError(message, hint="nothing was written; this is a bug, please report it", at=plan.issue_id)
 
 
-def _write_issue(connection: Connection, plan: Plan, *, no: int, candidates: int, now: datetime) -> None:
+def add_batches(connection: Connection, no: int, *, first: int, people: int, due_at: datetime, size: int) -> None:
+    """Batches of at most *size* for so many deliveries from *first* on, all due at once."""
+    end = first + people
+    rows = [
+        {"issue_no": no, "lo": lo, "hi": min(lo + size, end), "due_at": due_at, "state": BatchState.PLANNED.value}
+        for lo in range(first, end, size)
+    ]
+    if rows:
+        connection.execute(insert(batches), rows)
+
+
+def write_issue(connection: Connection, plan: Plan, *, candidates: int, now: datetime) -> int:
+    """The number of a new issue, with its first revision and its zones' instants."""
+    no: int = connection.execute(select(func.coalesce(func.max(issues.c.no), 0) + 1)).scalar_one()
     connection.execute(
         insert(issues).values(
             no=no,
@@ -181,6 +186,7 @@ def _write_issue(connection: Connection, plan: Plan, *, no: int, candidates: int
     dues = [{"issue_no": no, "zone": zone, "due_at": due_at} for zone, due_at in plan.due.items()]
     if dues:
         connection.execute(insert(zone_dues), dues)
+    return no
 
 
 def _refuse_new_zones(connection: Connection, plan: Plan, wanted: ColumnElement[bool]) -> None:

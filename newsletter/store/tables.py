@@ -88,6 +88,7 @@ subscribers = Table(
     Column("attributes", Text, nullable=False),  # a JSON object of strings
     Column("leave_token", Text, nullable=False, unique=True),
     Column("joined_at", Instant, nullable=False),
+    Index(None, "joined_at"),
     one_of("state", State),
     one_of("zone_source", ZoneSource),
 )
@@ -140,6 +141,7 @@ issues = Table(
     Column("candidates", Integer, nullable=False),
     Column("paused", Text, nullable=False, server_default=""),  # why; empty if it goes on
     Column("cancelled", Text, nullable=False, server_default=""),
+    Column("swept_at", Instant),  # of a part of a series: for whom it was due until then has been planned
 )
 
 # Every edition that an issue was sent with, from when on; `issues` has the one that is sent now.

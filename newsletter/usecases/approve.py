@@ -45,8 +45,10 @@ class Approval:
 
 
 def paths(issue_id: str) -> tuple[str, str]:
-    """Where a letter's approval and its frozen edition are kept."""
-    return f"issues/{issue_id}.approval.toml", f"issues/{issue_id}.edition/edition.json"
+    """Where a letter's approval and its frozen edition are kept; a part's without its number, which may change."""
+    series, _, part = issue_id.partition(".")
+    place = f"issues/series/{series}/{part}" if part else f"issues/{issue_id}"
+    return f"{place}.approval.toml", f"{place}.edition/edition.json"
 
 
 def read_approval(text: str, *, at: str) -> Approval:
@@ -94,7 +96,7 @@ def approved_edition(issue_id: str, approval_text: str | None, body: str | None)
     """The approval of a letter and the edition it holds for. Raises NotApproved; never compiles anything again."""
     approval_path, edition_path = paths(issue_id)
     if approval_text is None or body is None:
-        raise NotApproved("nobody has approved this letter yet", at=f"issues/{issue_id}.md", hint=_again(issue_id))
+        raise NotApproved("nobody has approved this letter yet", at=approval_path, hint=_again(issue_id))
     approval = read_approval(approval_text, at=approval_path)
     if approval.issue_id != issue_id or approval.edition != edition_hash(body.encode()):
         hint = f"restore it from Git, or look at the letter, then: {_again(issue_id)}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newsletter.content.issue import Issue, Level, Problem
+from newsletter.content.issue import Issue, Level, Problem, Send
 from newsletter.content.parse import Defaults, parse
 from newsletter.content.suggest import did_you_mean
 from newsletter.errors import IssueHasProblems
@@ -51,7 +51,7 @@ def build(text: str, *, path: str, issue_id: str, desk: Desk) -> Built:
     """Parse, compile and check a letter; whatever is wrong comes back as problems, never as an exception."""
     issue, problems = parse(text, path=path, issue_id=issue_id, defaults=desk.defaults)
     audience = _audience(issue, desk, problems)
-    if issue.send.day in desk.quiet:
+    if isinstance(issue.send, Send) and issue.send.day in desk.quiet:
         hint = "choose another day, or change [schedule] quiet"
         problems.append(Problem(at=issue.span("send"), what=f"{issue.send.day} is a quiet day", hint=hint))
     theme = read_theme(desk.theme_name, desk.theme_files, language=issue.language)

@@ -1,0 +1,102 @@
+"""Series, wired: which parts there are, and whom they go to now."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from newsletter.app.newsletter import Newsletter
+from newsletter.delivery.plan import PlannedIssue
+from newsletter.errors import IssueHasProblems
+from newsletter.store.controls import SqlControls
+from newsletter.store.editions import SqlEditions
+from newsletter.store.planner import SqlPlanner
+from newsletter.store.series import SqlSeries
+from newsletter.store.subscribers import SqlPeople
+from newsletter.usecases.approve import paths
+from newsletter.usecases.prepare import gaps
+from newsletter.usecases.series import Approved, extension_of
+
+if TYPE_CHECKING:
+    from newsletter.app.letters import Letters
+    from newsletter.usecases.approve import Approval
+
+_GRID = timedelta(minutes=5)  # times of day are multiples of this; between two, nobody's turn comes
+
+
+class Serial:
+    """The series of one newsletter."""
+
+    def __init__(self, newsletter: Newsletter) -> None:
+        """Plan for *newsletter*."""
+        self._newsletter = newsletter
+        self._series = SqlSeries(newsletter.database)
+
+    @cached_property
+    def _letters(self) -> Letters:
+        from newsletter.app.letters import Letters  # brings the inliner; most ticks have no use for it
+
+        return Letters(self._newsletter)
+
+    def parts(self, *, now: datetime) -> list[str]:
+        """The parts of all series that have begun and whose time may have come since the last look."""
+        begun = [parts for parts in self._newsletter.workspace.series().values() if self._is_approved(parts[0])]
+        return [part for parts in begun for part in parts if self._may_be_due(part, now=now)]
+
+    def _is_approved(self, part: str) -> bool:
+        path, _ = paths(part)
+        return self._newsletter.workspace.optional(path) is not None
+
+    def _may_be_due(self, part: str, *, now: datetime) -> bool:
+        seen = self._series.swept_at(part)
+        return seen is None or _steps(seen) < _steps(now)
+
+    def extend(self, part: str, *, now: datetime) -> int:
+        """Plan a part for those whose turn it is; how many. Raises NotApproved."""
+        approval, approved = self._approved(part)
+        parts = self._newsletter.workspace.series()[part.partition(".")[0]]
+        place = parts.index(part)
+        planner = SqlPlanner(self._newsletter.database)
+        extension = extension_of(
+            parts,
+            approved,
+            self._approved(parts[place - 1])[1] if place else None,
+            swept_at=self._series.swept_at(part),
+            zones=planner.zones(),
+            fallback_zone=self._newsletter.settings.timezone,
+            now=now,
+        )
+        self._refuse_gaps(approved, now=now)
+        edition = approved.edition
+        SqlEditions(self._newsletter.database).put(edition.hash, edition.to_bytes(), issue_id=part, now=now)
+        self._renew(planner.planned(part), approval, approved, now=now)
+        return self._series.extend(extension, now=now)
+
+    def _approved(self, part: str) -> tuple[Approval, Approved]:
+        approval, edition = self._letters.approved(part)
+        return approval, Approved(edition=edition, revision=approval.revision)
+
+    def _refuse_gaps(self, approved: Approved, *, now: datetime) -> None:
+        edition = approved.edition
+        if not edition.needs:
+            return
+        lacking = SqlPeople(self._newsletter.database).lacking(edition.needs, audience=approved.audience, now=now)
+        for problem in gaps(edition.needs, lacking):
+            raise IssueHasProblems(problem.what, at=str(problem.at), hint=problem.hint)
+
+    def _renew(self, issue: PlannedIssue | None, approval: Approval, approved: Approved, *, now: datetime) -> None:
+        """From now on send the part as it was approved last."""
+        if issue is not None and issue.edition_hash != approved.edition.hash:
+            SqlControls(self._newsletter.database).correct(
+                issue.no,
+                revision=approval.revision,
+                edition_hash=approved.edition.hash,
+                by=approval.approved_by,
+                why="approved anew",
+                now=now,
+            )
+
+
+def _steps(at: datetime) -> int:
+    return int(at.timestamp() // _GRID.total_seconds())
