@@ -373,7 +373,7 @@ def links_of_readme(text: str) -> Iterator[str]:
 SPOILT: dict[str, tuple[Rule, str, str, str, str]] = {
     # name: (the rule, the page, what is taken out, what is put in, part of the complaint)
     "a command left out": (undocumented_commands, COMMANDS, "### newsletter send ISSUE", "", "newsletter send ISSUE"),
-    "a command made up": (undocumented_commands, COMMANDS, "## System", "### newsletter tick", "no command"),
+    "a command made up": (undocumented_commands, COMMANDS, "## System", "### newsletter dance", "no command"),
     "an option left out": (undocumented_commands, COMMANDS, "| `--eml` |", "| |", "--eml is not described"),
     "an option made up": (undocumented_commands, COMMANDS, "`--eml`", "`--pdf`", "has no --pdf"),
     "a short option left out": (undocumented_commands, COMMANDS, "`-v`, ", "", "-v is not described"),
