@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 _AHEAD = timedelta(hours=14)  # Pacific/Kiritimati; nobody's clock is further on
@@ -42,7 +43,18 @@ def due_at(day: date, at: time, zone: str) -> datetime:
     A time that a clock change skips is as much later as the clock jumps; of a time that comes twice it is
     the first (both as RFC 5545 §3.3.5 has it). Raises ZoneInfoNotFoundError for a name that is no zone.
     """
-    return datetime.combine(day, at, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return datetime.combine(day, at, tzinfo=_zone(zone)).astimezone(UTC)
+
+
+@cache
+def _zone(name: str) -> ZoneInfo:
+    """The zone; the library's own keeps eight, and there are six hundred."""
+    return ZoneInfo(name)
+
+
+def today_in(zone: str, now: datetime) -> date:
+    """The day that it is in *zone*. Raises ZoneInfoNotFoundError for a name that is no zone."""
+    return now.astimezone(_zone(zone)).date()
 
 
 def due_by_zone(day: date, at: time, zones: Iterable[str], *, only: str | None = None) -> dict[str, datetime]:
@@ -73,7 +85,7 @@ def next_weekday(today: date, weekday: int, *, quiet: Quiet = NEVER_QUIET) -> da
 
 def part_due(part: Part, joined_at: datetime, zone: str) -> datetime:
     """The instant, in UTC, at which *part* is due for somebody who joined then and lives there."""
-    day = joined_at.astimezone(ZoneInfo(zone)).date() + part.days * _DAY
+    day = today_in(zone, joined_at) + part.days * _DAY
     for _ in range(_QUIET_AT_MOST):
         if day not in part.quiet and (due := due_at(day, part.at, zone)) > joined_at:
             return due

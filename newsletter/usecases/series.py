@@ -10,14 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from newsletter.audience.predicate import Predicate
 from newsletter.audience.segments import from_data
-from newsletter.content.frontmatter import is_zone
 from newsletter.delivery.plan import Extension, Turnout
 from newsletter.rendering.edition import Edition
-from newsletter.schedule import Part, Quiet, due_at, earliest, joined_before
+from newsletter.schedule import Part, Quiet, due_at, earliest, joined_before, today_in
 
 CATCH_UP = timedelta(hours=24)  # how long after its time of day a part is still planned for that day
 _DAY = timedelta(days=1)
@@ -106,8 +104,11 @@ def _turnouts(
     """The zones in which the part's time of day came after *since*, grouped by what they have in common."""
     groups: dict[tuple[datetime, datetime, datetime], list[str]] = defaultdict(list)
     for zone in (*zones, ""):
-        known = zone if is_zone(zone) else fallback_zone
-        for found in _bounds(part, known, rest=rest, since=since, now=now):
+        try:
+            bounds = list(_bounds(part, zone or fallback_zone, rest=rest, since=since, now=now))
+        except (ValueError, KeyError, OSError):  # no zone: as for those whose zone is unknown
+            bounds = list(_bounds(part, fallback_zone, rest=rest, since=since, now=now))
+        for found in bounds:
             groups[found].append(zone)
     for (due, joined, rested), members in sorted(groups.items()):
         named = tuple(zone for zone in members if zone)
@@ -117,9 +118,8 @@ def _turnouts(
 def _bounds(
     part: Part, zone: str, *, rest: int, since: datetime, now: datetime
 ) -> Iterable[tuple[datetime, datetime, datetime]]:
-    today = now.astimezone(ZoneInfo(zone)).date()
+    today = today_in(zone, now)
     for day in (today - _DAY, today):
         due = due_at(day, part.at, zone)
-        joined = joined_before(part, day, zone)
-        if joined is not None and since < due <= now:
+        if since < due <= now and (joined := joined_before(part, day, zone)):
             yield due, joined, due_at(day - (rest - 1) * _DAY, time(0), zone)

@@ -6,10 +6,12 @@ import argparse
 import sys
 import tempfile
 from contextlib import ExitStack
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
 from tests.drill.scene import SETTINGS, Found, Scene
+from tests.drill.year import Year
 from tests.postgres import Postgres, find_binaries
 
 COLUMNS = ("provider", "database", "senders", "people", "kills", "accepted", "in doubt", "twice", "lost", "wrong", "s")
@@ -22,7 +24,10 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=500, help="in all scenes together (500)")
     parser.add_argument("--people", type=int, default=5000, help="in each scene (5000)")
     parser.add_argument("--seed", type=int, default=20261123)
+    parser.add_argument("--year", action="store_true", help="instead: a year of Mondays, with a list that changes")
     asked = parser.parse_args()
+    if asked.year:
+        return a_year(people=2 * asked.people, kills=asked.kills, seed=asked.seed)
     scenes = list(product(asked.providers or SETTINGS, ("sqlite", "postgresql"), (1, 2)))
     kills = -(-asked.kills // len(scenes))
     print(("{:<9} {:<11}" + " {:>8}" * 9).format(*COLUMNS), flush=True)
@@ -54,6 +59,15 @@ def main() -> int:
     victims = sum((found.kills for found in everything[1:]), everything[0].kills)
     print(f"{total} kills: " + ", ".join(f"{count} of a {name}" for name, count in sorted(victims.items())))
     return 0 if all(found.good for found in everything) else 1
+
+
+def a_year(*, people: int, kills: int, seed: int) -> int:
+    """Fifty-two weeks; 1 if a promise was broken."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = Year(Path(folder) / "letters", people=people, weeks=52, kills=kills, seed=seed).live()
+    for name, value in asdict(found).items():
+        print(f"{name.replace('_', ' '):<12} {value:>12,.0f}")
+    return 0 if found.good else 1
 
 
 def show(found: Found) -> None:
