@@ -16,7 +16,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from itertools import pairwise
@@ -92,20 +92,19 @@ class Book:
 
     path: Path
     now: datetime
-    kill_after: int = -1  # messages; then the process ends as if by -9
+    left: int = -1  # messages until the process ends as if by -9; never, if negative
     name: str = "book"
     batch_size: int = 50
     record_every: int = 50
     keeps_keys: timedelta = timedelta(0)
-    _taken: int = field(default=0, repr=False)
 
     def send(self, batch: Batch) -> Iterator[Receipt]:
         """Accept everybody, one after the other."""
         with self.path.open("a") as file:
             for row in batch.rows:
-                if self._taken == self.kill_after:
+                if not self.left:
                     os._exit(9)
-                self._taken += 1
+                self.left -= 1
                 line = [self.now.isoformat(), batch.letter.issue_id, row.address, row.ref]
                 file.write(json.dumps(line) + "\n")
                 file.flush()
@@ -219,7 +218,7 @@ class Year:
             last = self._chance.randrange(due)
             child = os.fork()
             if not child:
-                self._book.kill_after = last
+                self._book.left = last
                 self._tick_here(at)
                 os._exit(0)
             self._killed += os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
