@@ -47,7 +47,7 @@ def put(content: bytes, path: Path) -> None:
         source.execute("PRAGMA schema_version").close()  # complains if this is no database
         # It would wait for ever for somebody who writes.
         give_up = time.monotonic() + _BUSY_S
-        source.backup(target, pages=-1, progress=lambda *_: _not_after(give_up), sleep=0.05)
+        source.backup(target, pages=-1, progress=lambda status, *_: _not_after(give_up, status), sleep=0.05)
 
 
 def digest(content: bytes) -> bytes:
@@ -60,8 +60,8 @@ def digest(content: bytes) -> bytes:
     return hashed.digest()
 
 
-def _not_after(moment: float) -> None:
-    if time.monotonic() > moment:
+def _not_after(moment: float, status: int) -> None:
+    if status != sqlite3.SQLITE_DONE and time.monotonic() > moment:
         problem = sqlite3.OperationalError("busy")
         problem.sqlite_errorcode = sqlite3.SQLITE_BUSY
         raise problem

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -13,6 +14,9 @@ from newsletter.store import gitbranch, gitcommand
 from newsletter.store.gitbranch import GitBranch
 from newsletter.store.gitcommand import without_credentials
 from tests.contract.store.remotes import make_remote
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.needs("git")
 
@@ -24,6 +28,10 @@ def remote(tmp_path):
 
 def number(value: int) -> dict[str, bytes]:
     return {"number": str(value).encode()}
+
+
+def everything_in(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def increment(branch: GitBranch, times: int) -> None:
@@ -185,15 +193,29 @@ def test_nothing_is_left_in_the_checkout(remote, tmp_path):
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
 
-    def everything():
-        return {path: path.read_bytes() for path in checkout.rglob("*") if path.is_file()}
-
-    before = everything()
+    before = everything_in(checkout)
     branch = GitBranch(repository=checkout, remote="origin", branch="state")
     commit = branch.swap(None, number(1))
     branch.read()
     branch.swap(commit, number(2))
-    assert everything() == before
+    assert everything_in(checkout) == before
+
+
+def test_a_shallow_clone_is_enough_and_stays_as_it_is(remote, tmp_path):
+    """As a runner has it: one commit of the repository in which the state has a branch too."""
+    commit = "git -c user.name=a -c user.email= commit -q --allow-empty -m"
+    for command in (f"{commit} 1", f"{commit} 2", f"git push -q {remote.path} HEAD:refs/heads/main"):
+        subprocess.run(command.split(), cwd=remote.checkout, check=True)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", "--depth=1", "-b", "main", f"file://{remote.path}", clone], check=True)
+    before = everything_in(clone)
+    branch = GitBranch(repository=clone, remote="origin", branch="state")
+    seen = branch.swap(None, number(1))
+    increment(remote.branch(), 1)
+    assert branch.read()[1] == number(2)
+    with pytest.raises(StateConflict):
+        branch.swap(seen, number(3))
+    assert everything_in(clone) == before
 
 
 def test_the_repository_of_a_hook_that_runs_us_is_left_alone(remote, tmp_path, monkeypatch):
