@@ -81,7 +81,7 @@ class GitBranch:
         # With its value written out: a lease without one trusts whatever was fetched last, by anybody.
         lease = f"--force-with-lease={self.ref}:{old or ''}"
         answer = self._git(
-            *("push", "--porcelain", "--no-verify", "--no-recurse-submodules", lease, "--", self._url(push=True)),
+            *("push", "--porcelain", "--no-recurse-submodules", lease, "--", self._url(push=True)),
             f"{new}:{self.ref}",
             places=places,
             remote=True,

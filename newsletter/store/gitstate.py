@@ -88,6 +88,7 @@ class GitState:
         another state was saved meanwhile: load it, do again what was done, save.
         """
         seen = self._arrived()
+        # Before, not after: an older database that was put in the place of ours would bring people back.
         self._merge(database, seen.state)
         return self._write(database, before=seen)
 

@@ -35,11 +35,8 @@ def put(content: bytes, path: Path) -> None:
 
     Through SQLite and not by replacing the file: who has it open would go on with a file that is gone.
     """
-    if not path.exists():
-        # Beside a new file, the journal of an older one would be taken for its own.
-        for suffix in ("-wal", "-shm", "-journal"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Empty, if it is new: then SQLite does away with the journal of a file that was there before.
     os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
     path.chmod(0o600)
     with _worded(path), _connection(":memory:") as source, _connection(f"{path.absolute().as_uri()}?mode=rw") as target:

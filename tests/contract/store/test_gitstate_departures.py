@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import text
 
 from newsletter.audience.subscriber import State
-from newsletter.store import departures
-from newsletter.store.departures import Departure, apply, known, read_lines, write_lines
+from newsletter.store import departures, sealed, snapshot
+from newsletter.store.departures import Departure, apply, fingerprint, known, read_lines, write_lines
+from newsletter.store.sealed import Keys
 from newsletter.store.subscribers import SqlPeople
 from tests.contract.store.conftest import NOW, entry, evidence
-from tests.contract.store.remotes import make_database, make_remote, opened
+from tests.contract.store.remotes import OURS, make_database, make_remote, opened
 
 LATER = NOW + timedelta(days=1)
 DAY = timedelta(days=1)
@@ -208,6 +209,25 @@ def test_a_restored_backup_does_not_bring_back_who_left(tmp_path):
             (State.UNSUBSCRIBED, False),
             (State.ACTIVE, True),
         ]
+
+
+@pytest.mark.needs("git")
+def test_a_state_that_is_older_than_its_journal_is_loaded_without_those_who_left(tmp_path):
+    """As when somebody leaves in the moment in which the database was read to be saved."""
+    remote, keys = make_remote(tmp_path), Keys([str(OURS.to_public())], str(OURS))
+    desk, runner = make_database(tmp_path / "desk.db"), tmp_path / "runner.db"
+    with opened(desk) as database:
+        older = snapshot.take(desk)
+        SqlPeople(database).move(2, State.UNSUBSCRIBED, evidence=evidence(at=LATER, how="one-click"))
+        with database.reading() as connection:
+            name, left = fingerprint(connection), known(connection)
+    saved = sealed.State(generation=1, newsletter=name, journal=left, database=older)
+    remote.branch().swap(None, sealed.write(saved, keys, at="here"))
+    state = remote.state()
+    state.load(runner)
+    with opened(runner) as database:
+        assert SqlPeople(database).find("reader2@example.org").state == State.UNSUBSCRIBED
+    assert state.save(runner) == 2  # it now knows more than what was loaded
 
 
 @pytest.mark.needs("git")
