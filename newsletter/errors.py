@@ -7,7 +7,11 @@ NewsletterError                 1  something could not be done
 ├── NotApproved                 3  a letter nobody approved, or one that changed since
 ├── ImportHasProblems           1  a list of people that cannot be read
 ├── StoreError                  1  the database is missing, locked, read-only, full or of another version
-│   └── LeaseLost               1  another sender took over a batch we thought was ours
+│   ├── LeaseLost               1  another sender took over a batch we thought was ours
+│   └── StateError              1  the state in Git is not what it should be, or is refused
+│       ├── StateMissing        1  its branch is not there, which is not the same as an empty list
+│       ├── StateUnreachable    1  the remote does not answer; what was pushed may or may not have arrived
+│       └── StateConflict       1  somebody else was first: load, do it again, save
 ├── LinkInvalid                 1  a link that we never made, or that was changed
 │   └── LinkExpired             1  a link of ours that is too old
 ├── IllegalMove                 1  a state may not follow another (a bug, or two versions of this program)
@@ -75,6 +79,22 @@ class StoreError(NewsletterError):
 
 class LeaseLost(StoreError):
     """Another sender took over a batch we thought was ours."""
+
+
+class StateError(StoreError):
+    """The state in Git is not what it should be, or the remote refuses it."""
+
+
+class StateMissing(StateError):
+    """The branch of the state is not there, which is not the same as an empty list."""
+
+
+class StateUnreachable(StateError):
+    """The remote does not answer; what was being pushed may or may not have arrived."""
+
+
+class StateConflict(StateError):
+    """Somebody else saved first: load, do it again, save."""
 
 
 class LinkInvalid(NewsletterError):

@@ -1,0 +1,148 @@
+"""Who has left, as a journal that outlives any one copy of the database.
+
+A restored backup, or an older state, no longer knows of those who left after it was made. Merged with the
+journal, it does: whoever left stays gone, unless they themselves asked to come back later than that.
+A line names nobody: it holds the keyed hash of an address, which says nothing without the database's pepper.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from itertools import islice
+
+from sqlalchemy import Connection, func, select, text
+
+from newsletter.audience.consent import DEPARTED, MOVES, Evidence
+from newsletter.audience.subscriber import State
+from newsletter.store.db import among
+from newsletter.store.entering import change_state, pepper
+from newsletter.store.kinds import epoch, instant
+from newsletter.store.tables import consent_events, subscribers, suppressions
+
+SUPPRESSED = "suppressed"  # the one departure that is of an address, and no state of a person
+
+_AT_ONCE = 5000  # departures looked up in one query
+_BY_OTHERS = ("import", "add")  # doors by which nobody who left comes back, see `consent.MOVES`
+_HOW, _SOURCE = "journal", "the journal of departures"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Departure:
+    """Somebody left: when (aware, in UTC), into which state (or SUPPRESSED), and the hash of their address."""
+
+    at: datetime
+    what: str
+    who: str
+
+
+def known(connection: Connection) -> frozenset[Departure]:
+    """All departures that this database knows of."""
+    left = (
+        select(consent_events.c.at, consent_events.c.state, subscribers.c.address_hash)
+        .join_from(consent_events, subscribers, consent_events.c.subscriber_id == subscribers.c.id)
+        .where(consent_events.c.state.in_([state.value for state in DEPARTED]))
+    )
+    barred = select(suppressions.c.at, suppressions.c.address_hash)
+    found = {Departure(at=at, what=str(what), who=who.hex()) for at, what, who in connection.execute(left)}
+    found |= {Departure(at=at, what=SUPPRESSED, who=who.hex()) for at, who in connection.execute(barred)}
+    return frozenset(each for each in found if each.who)  # an erased row may have lost its hash
+
+
+def apply(connection: Connection, departures: Iterable[Departure]) -> int:
+    """Let everybody who left be gone from this database too; how many it had not known to be.
+
+    The newest word counts: whoever asked anew after leaving stays. An address that is on no list here is
+    suppressed, so that no import brings it in.
+    """
+    missing = sorted(set(departures) - known(connection))
+    return sum(_apply(connection, chunk) for chunk in _chunks(missing))
+
+
+def fingerprint(connection: Connection) -> str:
+    """What tells the databases of one newsletter from those of another, whose hashes mean nothing to it."""
+    return blake2b(pepper(connection), person=b"departures", digest_size=8).hexdigest()
+
+
+def write_lines(departures: Iterable[Departure]) -> str:
+    """The journal as text: one JSON object a line, oldest first."""
+    return "".join(
+        json.dumps({"at": each.at.isoformat(), "what": each.what, "who": each.who}) + "\n"
+        for each in sorted(departures)
+    )
+
+
+def read_lines(text: str) -> frozenset[Departure]:
+    """The departures in a journal. Raises ValueError for what is none."""
+    try:
+        return frozenset(_departure(json.loads(line)) for line in text.splitlines())
+    except (KeyError, TypeError, ValueError):
+        raise ValueError("a line of the journal is no departure") from None
+
+
+def _departure(fields: dict[str, str]) -> Departure:
+    at, what, who = datetime.fromisoformat(fields["at"]), fields["what"], fields["who"]
+    if at.tzinfo is None or what not in {SUPPRESSED, *DEPARTED} or not bytes.fromhex(who):
+        raise ValueError(what)
+    return Departure(at=at, what=what, who=who)
+
+
+def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
+    people = _people(connection, {bytes.fromhex(each.who) for each in departures})
+    returned = _returned(connection, [number for number, _ in people.values()])
+    changed = 0
+    for each in departures:
+        number, state = people.get(each.who, (None, None))
+        if number is not None and returned.get(number, each.at) > each.at:
+            continue
+        if number is None or state is None or each.what == SUPPRESSED:
+            changed += _suppress(connection, each)
+        elif State(each.what) in MOVES[state]:
+            evidence = Evidence(at=each.at, how=_HOW, source=_SOURCE)
+            change_state(connection, number, State(each.what), evidence)
+            people[each.who] = number, State(each.what)
+            changed += 1
+    return changed
+
+
+def _people(connection: Connection, hashes: Collection[bytes]) -> dict[str, tuple[int, State]]:
+    """Those whom the hashes stand for: their number and state, locked where the database does that."""
+    table = subscribers.c
+    query = (
+        select(table.address_hash, table.id, table.state)
+        .where(among(connection, table.address_hash, list(hashes)))
+        .order_by(table.id)
+        .with_for_update()
+    )
+    return {who.hex(): (number, State(state)) for who, number, state in connection.execute(query)}
+
+
+def _returned(connection: Connection, numbers: Collection[int]) -> dict[int, datetime]:
+    """When each of them last asked, themselves, to be on the list."""
+    table = consent_events.c
+    query = (
+        select(table.subscriber_id, func.max(table.at))
+        .where(among(connection, table.subscriber_id, list(numbers)))
+        .where(table.state.in_([State.PENDING.value, State.ACTIVE.value]), table.how.not_in(_BY_OTHERS))
+        .group_by(table.subscriber_id)
+    )
+    return {number: at if isinstance(at, datetime) else instant(at) for number, at in connection.execute(query)}
+
+
+_SUPPRESS = text(
+    "INSERT INTO suppressions (address_hash, reason, at) VALUES (:who, :reason, :at) ON CONFLICT DO NOTHING"
+)
+
+
+def _suppress(connection: Connection, departure: Departure) -> int:
+    values = {"who": bytes.fromhex(departure.who), "reason": _SOURCE, "at": epoch(departure.at)}
+    return connection.execute(_SUPPRESS, values).rowcount
+
+
+def _chunks(departures: Iterable[Departure]) -> Iterator[list[Departure]]:
+    remaining = iter(departures)
+    while chunk := list(islice(remaining, _AT_ONCE)):
+        yield chunk
