@@ -37,8 +37,8 @@ def carrier(settings: Settings, *, lanes: int, stop: Callable[[], bool], clock: 
 
 
 def lanes_of(settings: Settings) -> int:
-    """How many lanes a send has; files are written one after another."""
-    return 1 if settings.provider == "outbox" else settings.lanes
+    """How many lanes a send has; files are written one after another, and so is a state saved."""
+    return 1 if settings.provider == "outbox" or settings.in_git else settings.lanes
 
 
 def _outbox(order: _Order) -> Provider:

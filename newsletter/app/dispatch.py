@@ -26,6 +26,7 @@ from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.controls import SqlControls
 from newsletter.store.editions import SqlEditions
 from newsletter.store.gate import SqlGate
+from newsletter.store.keeper import SavedLedger
 from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.workers import this_worker
@@ -67,7 +68,9 @@ class Dispatch:
         self._newsletter = newsletter
         self._settings = newsletter.settings
         self._database = newsletter.database
-        self._ledger = SqlLedger(self._database)
+        ledger = SqlLedger(self._database)
+        self._saved = SavedLedger(ledger, newsletter.keeper) if newsletter.keeper else None
+        self._ledger: SqlLedger | SavedLedger = self._saved or ledger
         self.controls = SqlControls(self._database)
         self._fillers = lru_cache(maxsize=4)(self._filler)
 
@@ -91,6 +94,19 @@ class Dispatch:
         """How many deliveries got an outcome; ends when nothing is due, or soon after *stop* is set."""
         _refuse_halted(issue)
         _refuse_forgetting(self._settings)
+        with self._keeping():
+            return self._send(issue, watch=watch, tell=tell, stop=stop)
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """Whatever happens, what is known by then is kept where the database lives."""
+        try:
+            yield
+        finally:
+            if self._saved:
+                self._saved.flush()
+
+    def _send(self, issue: PlannedIssue, *, watch: Watch, tell: Tell, stop: threading.Event) -> int:
         done = 0
         while True:
             verdict, left = self._canary(issue)
@@ -179,7 +195,7 @@ class Dispatch:
     def reconcile(self, issue: PlannedIssue, *, limit: timedelta, stop: threading.Event) -> Counter[Status]:
         """What was found out about deliveries in doubt, in at most *limit*; the rest stays in doubt."""
         until = monotonic() + limit.total_seconds()
-        with closing(self._carrier(1, stop.is_set)) as provider:
+        with self._keeping(), closing(self._carrier(1, stop.is_set)) as provider:
             settler = Settler(
                 issue=issue,
                 fillers=self._fillers,
@@ -221,7 +237,12 @@ class Dispatch:
 
 def _refuse_forgetting(settings: Settings) -> None:
     """Raise SettingsError where people would be mailed and the record of it would be lost."""
-    if settings.on_runner and settings.provider != "outbox" and settings.database.startswith("sqlite:"):
+    if (
+        settings.on_runner
+        and settings.provider != "outbox"
+        and settings.database.startswith("sqlite:")
+        and not settings.in_git
+    ):
         raise SettingsError(
             "the database is a file of this runner, and gone when the job ends: the next would mail everybody again",
             at="database",

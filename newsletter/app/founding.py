@@ -36,10 +36,18 @@ def found(folder: Path) -> list[str]:
 
 def upgrade_database(newsletter: Newsletter) -> None:
     """Make the database, or bring it to this program's version."""
+    if newsletter.keeper:
+        newsletter.keeper.load()
+    _upgrade(newsletter.settings.database)
+    if newsletter.keeper:
+        newsletter.keeper.save()
+
+
+def _upgrade(url: str) -> None:
     from newsletter.store.db import connect
     from newsletter.store.schema import upgrade
 
-    database = connect(newsletter.settings.database)
+    database = connect(url)
     try:
         upgrade(database)
     finally:

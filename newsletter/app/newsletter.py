@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from newsletter.audience.links import Signer
 from newsletter.audience.subscriber import Subscriber
@@ -17,9 +17,14 @@ from newsletter.settings.values import WEEKDAYS
 from newsletter.sources.files import Workspace, issue_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from newsletter.store.db import Database
+    from newsletter.store.keeper import Keeper
     from newsletter.usecases.fill import LinksOf
 
+
+Result = TypeVar("Result")
 
 LINK_LIFE = timedelta(days=90)  # of all links in a letter but the one for leaving, which is good for ever
 
@@ -36,9 +41,14 @@ class Newsletter:
         """Itself."""
         return self
 
-    def __exit__(self, *_exc: object) -> None:
-        """Close the database, if it was opened."""
-        if "database" in self.__dict__:
+    def __exit__(self, failed: type[BaseException] | None, *_exc: object) -> None:
+        """Close the database, if it was opened, and save it where it lives in Git."""
+        if "database" not in self.__dict__:
+            return
+        try:
+            if self.keeper and failed is None:
+                self.keeper.save()
+        finally:
             self.database.close()
 
     def clock(self) -> datetime:
@@ -62,7 +72,9 @@ class Newsletter:
         from newsletter.store.db import connect  # SQLAlchemy is a quarter of a second, and letters need none
         from newsletter.store.schema import check_version
 
-        if not self.has_database():
+        if self.keeper:
+            self.keeper.load()
+        elif not self.has_database():
             raise StoreError(
                 "there is no database yet",
                 at=self.settings.database.removeprefix("sqlite:///"),
@@ -76,10 +88,23 @@ class Newsletter:
             raise
         return database
 
+    @cached_property
+    def keeper(self) -> Keeper | None:
+        """What keeps the database in Git, where it is kept there. Raises SettingsError."""
+        if not self.settings.in_git:
+            return None
+        from newsletter.app.keepers import keeper_of  # encryption, which only few need
+
+        return keeper_of(self.settings)
+
+    def durably(self, work: Callable[[], Result]) -> Result:
+        """What *work* gives, durable: where somebody else saved meanwhile, it is done again on what they saved."""
+        return self.keeper.durably(work) if self.keeper else work()
+
     def has_database(self) -> bool:
         """Whether there is a database to ask; a SQLite file that does not exist yet is none."""
         url = self.settings.database
-        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
+        return self.settings.in_git or not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
 
     def issue_id(self, name: str) -> str:
         """The id that *name* (an id or a path) stands for; the letter's file may be gone."""

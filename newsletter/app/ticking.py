@@ -40,6 +40,20 @@ class _Pulse:
             self.at = now
 
 
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """Turns that are known wherever the database lives, before anything is done in them."""
+
+    newsletter: Newsletter
+    turns: SqlTurns
+
+    def take(self, *, now: datetime) -> bool:
+        return self.newsletter.durably(lambda: self.turns.take(now=now))
+
+    def end(self, said: str, *, now: datetime) -> None:
+        self.newsletter.durably(lambda: self.turns.end(said, now=now))
+
+
 class Ticking:
     """What a tick needs of one newsletter."""
 
@@ -62,7 +76,7 @@ class Ticking:
         try:
             return Ticker(
                 agenda=self._agenda,
-                turns=self._turns,
+                turns=_Turns(self._newsletter, self._turns),
                 hands=self,
                 window=self._newsletter.window,
                 clock=self._newsletter.clock,
@@ -105,6 +119,9 @@ class Ticking:
 
     def plan(self, letter: str, *, now: datetime) -> int:
         """Plan an approved letter that is due for somebody; for how many people, and 0 if its time has not come."""
+        return self._newsletter.durably(lambda: self._plan(letter, now=now))
+
+    def _plan(self, letter: str, *, now: datetime) -> int:
         if "." in letter:
             return self._serial.extend(letter, now=now)
         approved_at, outlook = self._sending.approved_outlook(letter)

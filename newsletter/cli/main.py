@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "System": {
         "doctor": ("newsletter.cli.system:doctor", "Look whether everything needed is in place."),
         "db": ("newsletter.cli.system:db", "The database: upgrade."),
+        "state": ("newsletter.cli.state:state", "The state in Git: key, init, pull, push, rotate, recreate."),
     },
 }
 COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}

@@ -69,6 +69,18 @@ KEYS: dict[str, dict[str, Key]] = {
             values.database, "Where people and deliveries are kept.", "sqlite:///subscribers/newsletter.db"
         ),
     },
+    "state": {
+        "remote": Key(
+            values.one_text, "Where the state is kept: a remote's name or its URL.", "origin", "state_remote"
+        ),
+        "branch": Key(values.branch, "The branch that belongs to it alone.", "newsletter-state", "state_branch"),
+        "recipients": Key(
+            values.recipients,
+            "The public keys it is encrypted for: yours, and one kept offline.",
+            (),
+            "state_recipients",
+        ),
+    },
     "newsletter": {
         "name": Key(values.one_text, "What the newsletter is called.", REQUIRED),
         "tagline": Key(values.text_or_nothing, "One line under the name.", ""),

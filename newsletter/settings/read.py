@@ -16,6 +16,7 @@ from newsletter.settings import values as allowed
 from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED, SECRETS, Key
 
 FILE = "newsletter.toml"
+_STATE_FILE = "sqlite:///subscribers/newsletter.db"  # what is loaded from Git and saved there
 KEY_FILE = "subscribers/secret.key"  # ignored by Git, readable by its owner alone
 
 
@@ -25,6 +26,11 @@ class Settings:
 
     root: Path
     database: str
+    in_git: bool  # the database is a copy of the state on a branch
+    state_remote: str
+    state_branch: str
+    state_recipients: tuple[str, ...]
+    state_key: str = field(repr=False)  # from the environment only
     name: str
     tagline: str
     language: str
@@ -82,7 +88,9 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
         values["database"] = _try(
             allowed.database, environment["NEWSLETTER_DATABASE_URL"], "NEWSLETTER_DATABASE_URL", secret=True
         )
-    values["database"] = _absolute(values["database"], root)
+    values["in_git"] = values["database"] == allowed.STATE_IN_GIT
+    values["database"] = _absolute(_STATE_FILE if values["in_git"] else values["database"], root)
+    values["state_key"] = environment.get("NEWSLETTER_STATE_KEY", "")
     values["secrets"] = {name: environment[name] for name in SECRETS[values["provider"]] if environment.get(name)}
     values["now"] = pretended_now(environment, values["provider"])
     values["on_runner"] = environment.get("GITHUB_ACTIONS") == "true"

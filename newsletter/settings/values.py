@@ -126,12 +126,31 @@ def fields(value: object) -> Mapping[str, str]:
     return value
 
 
+STATE_IN_GIT = "git+age"
+
+
+def recipients(value: object) -> tuple[str, ...]:
+    keys = lines(value)
+    if not all(re.fullmatch(r"age1[a-z0-9]{20,}", key) for key in keys):
+        raise ValueError('a list of public keys of age, such as "age1…"; make one with: newsletter state key')
+    return keys
+
+
+def branch(value: object) -> str:
+    text = one_text(value)
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[\w-][\w.-]*)*", text) or ".." in text or text.endswith(".lock"):
+        raise ValueError("a name for a branch of its own")
+    return text
+
+
 def database(value: object) -> str:
     text = one_text(value)
+    if text == STATE_IN_GIT:
+        return text
     if text.startswith("sqlite:") and "?" in text:
         raise ValueError('an SQLite address without parameters, e.g. "sqlite:///subscribers/newsletter.db"')
     if not re.match(r"(sqlite:///|postgres(ql)?://|postgresql\+psycopg://)", text):
-        raise ValueError('"sqlite:///subscribers/newsletter.db" or "postgresql://…"')
+        raise ValueError('"sqlite:///subscribers/newsletter.db", "postgresql://…" or "git+age"')
     return text
 
 

@@ -40,7 +40,7 @@ class GitBranch:
 
         Raises StateUnreachable if it does not say, so that silence is never taken for absence.
         """
-        answer = self._git("ls-remote", "--refs", "--", self._url(), self.ref, remote=True)
+        answer = self._git("ls-remote", "--refs", "--", self.url(), self.ref, remote=True)
         if answer.code:
             message = f"the remote of the state cannot be reached: {answer.said}"
             raise StateUnreachable(message, hint=_REACH, at=self.place)
@@ -49,7 +49,7 @@ class GitBranch:
 
     def read(self) -> tuple[str, Mapping[str, bytes]] | None:
         """The commit on the remote and its files, or None if there is no such branch."""
-        url, said = self._url(), ""
+        url, said = self.url(), ""
         quietly = ("--quiet", "--no-tags", "--no-write-fetch-head")
         with self._objects() as places:
             for _ in range(_TRIES):
@@ -81,7 +81,7 @@ class GitBranch:
         # With its value written out: a lease without one trusts whatever was fetched last, by anybody.
         lease = f"--force-with-lease={self.ref}:{old or ''}"
         answer = self._git(
-            *("push", "--porcelain", "--no-recurse-submodules", lease, "--", self._url(push=True)),
+            *("push", "--porcelain", "--no-recurse-submodules", lease, "--", self.url(push=True)),
             f"{new}:{self.ref}",
             places=places,
             remote=True,
@@ -140,8 +140,8 @@ class GitBranch:
             if about.split()[1] == b"blob"
         }
 
-    def _url(self, *, push: bool = False) -> str:
-        """The URL behind a remote's name: pushing by name would move the checkout's remote-tracking ref."""
+    def url(self, *, push: bool = False) -> str:
+        """The URL behind the remote's name: pushing by name would move the checkout's remote-tracking ref."""
         asked = self._git("remote", "get-url", *(["--push"] if push else []), "--", self._remote)
         return self._remote if asked.code else asked.text.splitlines()[0]
 

@@ -18,6 +18,7 @@ from newsletter.store import sealed, snapshot
 from newsletter.store.db import Database, connect
 from newsletter.store.departures import apply, fingerprint, known
 from newsletter.store.gitbranch import GitBranch
+from newsletter.store.publicity import is_public
 from newsletter.store.sealed import Keys, State
 
 # What `recreate` cannot do, for whoever has promised somebody to forget them.
@@ -56,6 +57,7 @@ class GitState:
         self._spare = GitBranch(repository=repository, remote=remote, branch=f"{branch}.spare")
         self._place = self._branch.place
         self._seen: _Seen | None = None
+        self._private = False  # as far as we asked
         self._newest = 0  # the highest generation ever seen
         self._sent: dict[str, _Seen] = {}  # what may have arrived although no answer came
 
@@ -184,6 +186,7 @@ class GitState:
 
     def _push(self, state: State, *, before: _Seen | None) -> int:
         """Push *state* as the generation that follows *before*, and remember it; the generation."""
+        self._refuse_public()
         state = replace(state, generation=before.state.generation + 1 if before else 1)
         files = self._seal(state)
         sent = _Seen(commit="", state=state, digest=snapshot.digest(state.database)).without_content()
@@ -196,6 +199,13 @@ class GitState:
         self._seen, self._newest = replace(sent, commit=commit), state.generation
         self._sent.clear()
         return state.generation
+
+    def _refuse_public(self) -> None:
+        """Raise StateError if everybody can read the remote: what is public once can never be taken back."""
+        if not self._private and is_public(self._branch.url(push=True)):
+            hint = "keep the state in a private repository of its own ([state] remote), or in a PostgreSQL"
+            raise StateError("everybody can read this repository", hint=hint, at=self._place)
+        self._private = True
 
     def _seal(self, state: State) -> Mapping[str, bytes]:
         return sealed.write(state, self._keys, at=self._place)

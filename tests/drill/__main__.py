@@ -21,6 +21,7 @@ def main() -> int:
     """Play all scenes and print what came of them; 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="./nl drill", description=__doc__)
     parser.add_argument("providers", nargs="*", metavar="PROVIDER", help=", ".join(SETTINGS))
+    parser.add_argument("--database", action="append", choices=["sqlite", "postgresql", "git"], help="only on this")
     parser.add_argument("--kills", type=int, default=500, help="in all scenes together (500)")
     parser.add_argument("--people", type=int, default=5000, help="in each scene (5000)")
     parser.add_argument("--seed", type=int, default=20261123)
@@ -28,7 +29,7 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.year:
         return a_year(people=2 * asked.people, kills=asked.kills, seed=asked.seed)
-    scenes = list(product(asked.providers or SETTINGS, ("sqlite", "postgresql"), (1, 2)))
+    scenes = list(product(asked.providers or SETTINGS, asked.database or ("sqlite", "postgresql"), (1, 2)))
     kills = -(-asked.kills // len(scenes))
     print(("{:<9} {:<11}" + " {:>8}" * 9).format(*COLUMNS), flush=True)
     everything: list[Found] = []
@@ -50,7 +51,11 @@ def main() -> int:
                 people=asked.people,
                 senders=senders,
                 postgres=server if database == "postgresql" else None,
-                url=server.url(name) if database == "postgresql" else f"sqlite:///{home}/subscribers/newsletter.db",
+                url={
+                    "sqlite": f"sqlite:///{home}/subscribers/newsletter.db",
+                    "postgresql": server.url(name),
+                    "git": "git+age",
+                }[database],
                 seed=asked.seed + number,
             )
             everything.append(scene.play(kills))

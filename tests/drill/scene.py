@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pyrage
+
 from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.message import delivery_ref
 from newsletter.delivery.outcome import Status
@@ -41,6 +43,10 @@ SECRETS = {
     "AWS_ACCESS_KEY_ID": ses.ACCESS,
     "AWS_SECRET_ACCESS_KEY": ses.SECRET,
 }
+# A remote that turns one push in twenty away.
+_MOODY = """#!/bin/sh
+[ $(($(od -An -N1 -tu1 /dev/urandom) % 20)) -ne 0 ] || { echo "not now" >&2; exit 1; }
+"""
 GIVE_UP_S = 180  # for what is left once the killing is over
 
 
@@ -80,12 +86,21 @@ class Scene:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
+        self.in_git = url == "git+age"
+        # Where the senders work: with a state in Git each on a machine of its own, that forgets its disk.
+        self._desks = (
+            [folder] * senders
+            if not self.in_git
+            else [folder.parent / f"{folder.name}-runner{number}" for number in range(senders)]
+        )
+        self._keys = pyrage.x25519.Identity.generate()
         self._peer: subprocess.Popen[bytes] | None = None
         self._running: list[subprocess.Popen[bytes]] = []
+        self._at: dict[int, Path] = {}  # process → its desk
 
     def play(self, kills: int) -> Found:
         """Send, kill so many times, and count."""
-        database = "postgresql" if self.postgres else "sqlite"
+        database = "postgresql" if self.postgres else "git" if self.in_git else "sqlite"
         found = Found(self.provider, database, self.senders, self.people)
         started = time.monotonic()
         self._found_newsletter()
@@ -115,6 +130,8 @@ class Scene:
             f'[provider]\nname = "{self.provider}"\nrate = {rate}\n\n[canary]\npeople = 0\nlimit_percent = 100\n\n'
             + SETTINGS[self.provider].format(port=self.port)
         )
+        if self.in_git:
+            settings += f'\n[state]\nremote = "{self._origin}"\nrecipients = ["{self._keys.to_public()}"]\n'
         (self.folder / "newsletter.toml").write_text(settings)
         sample = (self.folder / "issues" / "2026-11-23-renew-your-goals.md").read_text()
         head = f"send: {datetime.now(UTC):%Y-%m-%d} 00:00 UTC"
@@ -122,18 +139,36 @@ class Scene:
         (self.folder / "issues" / f"{self.issue}.md").write_text("\n".join(lines))
         rows = "".join(f"reader{n}@example.org,Reader {n}\n" for n in range(self.people))
         (self.folder / "list.csv").write_text(f"email,first_name\n{rows}")
-        self._newsletter("db", "upgrade")
+        if self.in_git:
+            for words in (["--bare", str(self._origin)], [str(self.folder)]):
+                subprocess.run(["git", "init", "--quiet", *words], check=True)
+            self._newsletter("state", "init")
+        else:
+            self._newsletter("db", "upgrade")
         self._newsletter("subscribers", "import", str(self.folder / "list.csv"), "--evidence", "invented for a drill")
         self._newsletter("approve", self.issue)
         self._newsletter("plan", self.issue, "--yes")
+        if self.in_git:
+            hook = self._origin / "hooks" / "pre-receive"
+            hook.parent.mkdir(exist_ok=True)
+            hook.write_text(_MOODY)
+            hook.chmod(0o755)
+            for desk in self._desks:
+                shutil.copytree(self.folder, desk)
+                _forget(desk)
 
-    def _command(self, *words: str, config: bool = True) -> list[str]:
-        place = ["--config", str(self.folder)] if config else []
+    @property
+    def _origin(self) -> Path:
+        return self.folder.parent / f"{self.folder.name}.git"
+
+    def _command(self, *words: str, config: bool = True, desk: Path | None = None) -> list[str]:
+        place = ["--config", str(desk or self.folder)] if config else []
         return [sys.executable, "-P", "-m", "newsletter", *place, *words]
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
-        return inherited | SECRETS | {"NEWSLETTER_DATABASE_URL": self.url, "PYTHONPATH": str(ROOT)}
+        ours = {"NEWSLETTER_DATABASE_URL": self.url, "NEWSLETTER_STATE_KEY": str(self._keys), "PYTHONPATH": str(ROOT)}
+        return inherited | SECRETS | ours
 
     def _newsletter(self, *words: str, config: bool = True, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -162,15 +197,18 @@ class Scene:
 
     def _start_senders(self) -> None:
         self._running = [each for each in self._running if each.poll() is None]
-        while len(self._running) < self.senders:
-            self._running.append(
-                subprocess.Popen(
-                    self._command("send", self.issue, "--yes"),
+        taken = [self._at[process.pid] for process in self._running]
+        for desk in self._desks:
+            if taken.count(desk) < self._desks.count(desk):
+                taken.append(desk)
+                process = subprocess.Popen(
+                    self._command("send", self.issue, "--yes", desk=desk),
                     env=self._environment(),
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.DEVNULL,
                 )
-            )
+                self._running.append(process)
+                self._at[process.pid] = desk
 
     def _kill_something(self, found: Found) -> None:
         self._start_senders()
@@ -190,6 +228,8 @@ class Scene:
                 return
             process.send_signal(signal.SIGKILL)
             process.wait()
+            if self.in_git:
+                _forget(self._at[process.pid])
         found.kills[victim] += 1
         if found.kills.total() % 10 == 0:
             self._newsletter("reconcile", self.issue, "--minutes", "1", check=False)
@@ -216,7 +256,7 @@ class Scene:
     def _count(self, found: Found) -> None:
         """Hold the ledger against what the provider's own journal says."""
         taken = Counter(self._journal_refs())
-        environment = {"NEWSLETTER_DATABASE_URL": self.url, **SECRETS}
+        environment = self._environment()
         with Newsletter(read_settings(self.folder, environment)) as newsletter:
             issue = SqlPlanner(newsletter.database).planned(self.issue)
             assert issue is not None
@@ -243,3 +283,9 @@ class Scene:
                     yield record["ref"]
                 else:
                     yield from (each["ref"] for each in record["takes"])
+
+
+def _forget(desk: Path) -> None:
+    """As a runner that is lost: nothing of its database is left."""
+    for path in (desk / "subscribers").glob("newsletter.db*"):
+        path.unlink()
