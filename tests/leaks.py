@@ -25,7 +25,7 @@ SECRETS = (
     "p4ssw0rd-for-tests",
 )
 _SECRET = re.compile(
-    r"AGE-SECRET-KEY-\w+|-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:re_|key-|SG\.)[A-Za-z0-9_-]{12,}"
+    r"AGE-SECRET-KEY-1\w{4,}|-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:re_|key-|SG\.)[A-Za-z0-9_-]{12,}"
     r"|\w+://[^/\s:@]+:(?!password@host|…@)[^/\s@]+@"
 )
 _ADDRESS = re.compile(r"[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9-]+\.)+[a-z]{2,}")
