@@ -236,6 +236,13 @@ def test_who_was_deleted_from_the_database_is_not_in_what_is_saved(desk):
     assert b"forgotten" not in snapshot.take(desk)
 
 
+def test_an_old_sqlite_would_save_nothing(desk, monkeypatch):
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    with pytest.raises(StoreError, match="too old") as caught:
+        snapshot.take(desk)
+    assert "PostgreSQL" in caught.value.hint
+
+
 def test_two_newsletters_do_not_share_a_state(remote, desk, tmp_path):
     state = remote.state()
     state.init(desk)
