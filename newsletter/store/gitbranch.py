@@ -15,7 +15,7 @@ from pathlib import Path
 from newsletter.errors import StateConflict, StateError, StateUnreachable
 from newsletter.store.gitcommand import Answer, git, without_credentials
 
-_TRIES = 5  # to fetch what the remote said it has, while others keep saving
+_TRIES = 5  # to fetch the commit that the remote has just named, while others save new ones
 
 _REACH = "look at the network, the name of the remote and what it lets this user do, then try again"
 _LOOK = "it is not known whether this was saved; load again before anything is sent"
@@ -49,15 +49,17 @@ class GitBranch:
 
     def read(self) -> tuple[str, Mapping[str, bytes]] | None:
         """The commit on the remote and its files, or None if there is no such branch."""
-        url, said = self.url(), ""
+        url, said = self.url(), "others keep saving"
         quietly = ("--quiet", "--no-tags", "--no-write-fetch-head")
         with self._objects() as places:
             for _ in range(_TRIES):
                 commit = self.head()
                 if commit is None:
                     return None
-                said = self._git("fetch", *quietly, "--", url, self.ref, places=places, remote=True).said
-                # Others may have saved between the two questions.
+                fetched = self._git("fetch", *quietly, "--", url, self.ref, places=places, remote=True)
+                if fetched.code:
+                    said = fetched.said
+                    break
                 if not self._git("cat-file", "-e", f"{commit}^{{commit}}", places=places).code:
                     return commit, self._files(commit, places)
         raise StateUnreachable(f"what the remote has cannot be fetched: {said}", hint=_REACH, at=self.place)

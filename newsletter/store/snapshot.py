@@ -17,12 +17,16 @@ from newsletter.errors import StoreError
 from newsletter.store.failures import in_our_words
 
 _BUSY_S = 30
+_SHARED_MEMORY = (3, 36)  # sqlite.org/releaselog/3_36_0.html: memdb databases that several connections see
 
 
 def take(path: Path) -> bytes:
     """The database as of one moment, whoever is writing; without what was deleted from it."""
     if not path.exists():
         raise StoreError("there is no database", hint="load the state, or run: newsletter db upgrade", at=str(path))
+    if sqlite3.sqlite_version_info < _SHARED_MEMORY:  # each connection would see an empty database of its own
+        hint = "use a Python with a newer SQLite, or keep the newsletter in PostgreSQL"
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old to be saved in Git", hint=hint)
     name = f"file:/newsletter-{os.urandom(8).hex()}?vfs=memdb"
     with _worded(path), _connection(f"{path.absolute().as_uri()}?mode=rw") as source, _connection(name) as copy:
         source.execute("PRAGMA temp_store = MEMORY")

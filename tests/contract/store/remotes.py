@@ -70,6 +70,7 @@ def make_remote(folder: Path) -> Remote:
     remote = Remote(folder / "remote.git", folder / "checkout")
     for words in (["--bare", remote.path], [remote.checkout]):
         subprocess.run(["git", "init", "--quiet", *words], check=True)
+    remote.git("config", "receive.fsckObjects", "true")  # as hosts do
     return remote
 
 

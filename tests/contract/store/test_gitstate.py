@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import stat
 import threading
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from newsletter.audience.subscriber import State
-from newsletter.errors import StateConflict, StateError, StateMissing, StateUnreachable, StoreError
-from newsletter.store import sealed, snapshot
+from newsletter.errors import StateConflict, StateError, StateMissing, StateUnreachable
+from newsletter.store import sealed
 from newsletter.store.schema import upgrade
 from newsletter.store.subscribers import SqlPeople
-from tests.contract.store.conftest import NOW, entry, evidence
-from tests.contract.store.remotes import enter, make_database, make_remote, names, opened, run
+from tests.contract.store.conftest import NOW, evidence
+from tests.contract.store.remotes import enter, make_database, make_remote, names, opened
 
 pytestmark = pytest.mark.needs("git")
 
@@ -151,89 +148,6 @@ def test_four_at_once_lose_nobody(remote, desk, tmp_path):
         writer.join()
     assert remote.state().load(desk) == 25
     assert len(set(names(desk))) == len(names(desk)) == 27
-
-
-def test_an_open_database_sees_what_is_loaded_and_gives_what_is_committed(remote, desk, runner):
-    """Connections of a pool, in WAL mode, one of them in the middle of reading and one of writing."""
-    remote.state().init(desk)
-    state = remote.state()
-    state.load(runner)
-    with opened(runner) as database, opened(runner) as other:
-        count = text("SELECT count(*) FROM subscribers")
-        SqlPeople(database).enter([entry("ana")], evidence=evidence(), now=NOW)
-        assert (runner.parent / "newsletter.db-wal").exists()
-        with other.writing() as connection:  # not committed, so not saved
-            connection.execute(text("UPDATE subscribers SET name = 'secret'"))
-            assert state.save(runner) == 2
-        run(runner, "DELETE FROM consent_events WHERE subscriber_id = 4")
-        run(runner, "DELETE FROM subscribers WHERE id = 4")
-        with other.reading() as connection:
-            assert connection.execute(count).scalar() == 3
-            state.load(runner)
-            assert connection.execute(count).scalar() == 3  # one moment
-        for each in (database, other):
-            with each.reading() as connection:
-                assert connection.execute(count).scalar() == 4
-                assert not connection.execute(text("SELECT count(*) FROM subscribers WHERE name <> ''")).scalar()
-        SqlPeople(database).enter([entry("ben")], evidence=evidence(), now=NOW)
-        state.save(runner)
-    remote.state().load(desk)
-    assert names(desk)[3:] == ["ana", "ben"]
-
-
-def test_loading_waits_for_a_writer_but_not_for_ever(remote, desk, runner, monkeypatch):
-    remote.state().init(desk)
-    state = remote.state()
-    state.load(runner)
-    enter(runner, "ana")
-    monkeypatch.setattr(snapshot, "_BUSY_S", 0.2)
-    with opened(runner) as database:
-        with database.writing(), pytest.raises(StoreError, match="another process is writing"):
-            state.load(runner)
-        assert names(runner)[3:] == ["ana"]
-    state.load(runner)
-    assert names(runner)[3:] == []
-
-
-def test_a_journal_left_by_another_file_is_not_taken_for_ours(remote, desk, runner):
-    remote.state().init(desk)
-    runner.parent.mkdir()
-    with closing(sqlite3.connect(runner)) as connection:
-        connection.executescript("PRAGMA journal_mode=WAL; CREATE TABLE other (x)")
-        wal = (runner.parent / "newsletter.db-wal").read_bytes()
-    runner.unlink()
-    (runner.parent / "newsletter.db-wal").write_bytes(wal)
-    remote.state().load(runner)
-    assert names(runner) == ["reader1", "reader2", "reader3"]
-
-
-def test_a_file_that_is_no_database_is_not_overwritten(remote, desk, runner):
-    remote.state().init(desk)
-    runner.parent.mkdir()
-    runner.write_bytes(b"somebody's notes" * 1000)
-    with pytest.raises(StoreError, match="not an SQLite database"):
-        remote.state().load(runner)
-    assert runner.read_bytes().startswith(b"somebody")
-
-
-def test_a_database_that_is_not_there_is_not_made(remote, tmp_path):
-    missing = tmp_path / "none.db"
-    with pytest.raises(StoreError, match="no database") as caught:
-        remote.state().init(missing)
-    assert caught.value.hint
-    assert not missing.exists()
-    assert remote.branch().head() is None
-
-
-def test_who_was_deleted_from_the_database_is_not_in_what_is_saved(desk):
-    enter(desk, "forgotten")
-    with closing(sqlite3.connect(desk)) as connection:
-        connection.executescript(
-            "PRAGMA secure_delete = OFF; DELETE FROM consent_events WHERE subscriber_id = 4;"
-            "DELETE FROM subscribers WHERE id = 4"
-        )
-    assert b"forgotten" in desk.read_bytes()  # in what the file no longer uses
-    assert b"forgotten" not in snapshot.take(desk)
 
 
 def test_two_newsletters_do_not_share_a_state(remote, desk, tmp_path):

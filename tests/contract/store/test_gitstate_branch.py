@@ -76,6 +76,30 @@ def test_silence_is_not_absence(remote):
         assert caught.value.hint
 
 
+def test_others_save_between_the_question_and_the_fetch(remote, monkeypatch):
+    """Then what was named is gone, and what is there now is read."""
+    branch, original = remote.branch(), GitBranch.head
+    branch.swap(None, number(1))
+
+    def head(self):
+        found = original(self)
+        monkeypatch.setattr(GitBranch, "head", original)
+        increment(remote.branch(), 1)
+        return found
+
+    monkeypatch.setattr(GitBranch, "head", head)
+    assert branch.read() == (remote.head(), number(2))
+
+
+def test_what_cannot_be_fetched_is_no_missing_branch(remote):
+    commit = remote.branch().swap(None, number(1))
+    for path in (remote.path / "objects").glob("*/*"):
+        path.unlink()
+    assert remote.branch().head() == commit
+    with pytest.raises(StateUnreachable, match="cannot be fetched"):
+        remote.branch().read()
+
+
 def test_who_saw_an_older_commit_is_refused(remote):
     branch = remote.branch()
     first = branch.swap(None, number(1))

@@ -72,7 +72,7 @@ def test_killed_at_any_moment(tmp_path, monkeypatch):
         generation = found
         assert run(tmp_path / "look.db", "PRAGMA integrity_check") == [("ok",)]
         assert set(confirmed.read_text().split() if confirmed.exists() else []) <= set(names(tmp_path / "look.db"))
-    assert generation > ROUNDS / 2  # else nobody was killed in the middle of anything
+    assert generation > ROUNDS / 5  # else nobody was killed in the middle of anything
     for place in (remote.path, remote.checkout, scratch):
         for path in place.rglob("*"):
             content = path.read_bytes() if path.is_file() else b""
