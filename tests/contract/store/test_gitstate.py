@@ -214,9 +214,10 @@ def test_nobody_is_named_on_the_remote(remote, desk):
         people.suppress("reader2@example.org", reason="asked by reader2@example.org", now=NOW)
     state.save(desk)
     state.recreate()
-    log = remote.git("log", "-p", "--all", "--format=fuller").decode(errors="replace")
+    # Without the contents, which are looked at below: what is encrypted may hold any character.
+    log = remote.git("log", "--all", "--format=fuller").decode()
     assert "newsletter <>" in log
-    assert not re.search(r"\S@\S", log.replace("@@ -0,0 +1 @@", ""))
+    assert "@" not in log
     objects = remote.git("cat-file", "--batch-all-objects", "--batch-check").decode().splitlines()
     assert len(objects) > 10
     for each in objects:
