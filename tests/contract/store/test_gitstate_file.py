@@ -1,4 +1,4 @@
-"""The database file itself: read and written in the midst of others' work, and never more of it than need be."""
+"""The database file itself: read and written amid others' work, and no more of it than there should be."""
 
 from __future__ import annotations
 
