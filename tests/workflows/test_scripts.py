@@ -1,0 +1,154 @@
+"""What the workflows do around a tick: the rehearsal that is the default, the report, the pause, the heartbeat."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.workflows.conftest import Desk, make_origin
+from tests.workflows.steps import Event, Runner
+
+TICK = Event(name="schedule", payload={"schedule": "17,47 * * * 1"})
+BY_HAND = Event(name="workflow_dispatch", inputs={"dry_run": True})
+NL = """#!/bin/sh
+echo "$@" >>"$CALLS"
+if [ "$1" = tick ] && [ "$2" != --dry-run ]; then cat "$SAYS"; exit "$(cat "$SAYS.code")"; fi
+"""
+NOTHING = {"planned": {}, "sent": {}, "settled": {}, "in_doubt": {}, "held": {}, "problems": []}
+Make = Callable[..., Runner]
+
+
+class Newsletter:
+    """Stands for the newsletter: says what it is told to say, and keeps how it was called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.origin = make_origin(folder, nl=NL)
+        self._calls, self._says = folder / "calls", folder / "says"
+        self.environment = {"CALLS": str(self._calls), "SAYS": str(self._says)}
+        self.says({})
+
+    def says(self, did: dict[str, object] | None, code: int = 0) -> None:
+        self._says.write_text("" if did is None else json.dumps(NOTHING | did))
+        (self._says.parent / "says.code").write_text(str(code))
+
+    @property
+    def calls(self) -> list[str]:
+        return self._calls.read_text().splitlines() if self._calls.exists() else []
+
+
+@pytest.fixture
+def newsletter(tmp_path: Path) -> Newsletter:
+    return Newsletter(tmp_path)
+
+
+def send(newsletter: Newsletter, runner: Make, event: Event = TICK, **more: object) -> dict[str, str]:
+    return runner(newsletter.origin, environment=newsletter.environment, **more).run("send.yml", event).results
+
+
+def test_a_tick_with_nothing_to_tell_tells_nobody(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
+    assert send(newsletter, runner) == {"gate": "skipped", "tick": "success", "report": "skipped", "keep": "skipped"}
+    assert newsletter.calls == ["--version", "tick --for 25m --json"]
+    assert desk.calls == []
+
+
+def test_started_by_hand_it_only_shows_unless_told_otherwise(newsletter: Newsletter, runner: Make) -> None:
+    send(newsletter, runner, BY_HAND)
+    assert newsletter.calls[-1] == "tick --dry-run"
+    send(newsletter, runner, Event(name="workflow_dispatch", inputs={"dry_run": False}))
+    assert newsletter.calls[-1] == "tick --for 25m --json"
+
+
+@pytest.mark.parametrize(
+    ("variables", "payload"),
+    [({}, {}), ({"NEWSLETTER_SEND": "off"}, {}), ({"NEWSLETTER_SEND": "on"}, {"repository": {"fork": True}})],
+)
+def test_it_runs_only_where_it_was_switched_on_and_never_in_a_fork(
+    newsletter: Newsletter, runner: Make, variables: dict[str, str], payload: dict[str, object]
+) -> None:
+    results = send(newsletter, runner, Event(name="schedule", payload=payload), variables=variables)
+    assert set(results.values()) == {"skipped"}
+    assert newsletter.calls == []
+
+
+def test_with_an_environment_somebody_lets_it_pass_first(newsletter: Newsletter, runner: Make) -> None:
+    variables = {"NEWSLETTER_SEND": "on", "NEWSLETTER_ENVIRONMENT": "letters"}
+    assert send(newsletter, runner, variables=variables)["gate"] == "success"
+    assert newsletter.calls[-1] == "tick --for 25m --json"
+
+
+def test_what_is_held_or_wrong_is_told_once_until_there_is_something_else(
+    newsletter: Newsletter, runner: Make, desk: Desk
+) -> None:
+    newsletter.says({"held": {"2026-11-23-tea": 1200}, "problems": ["issues/x.md: nobody has approved it"]}, code=3)
+    for _ in range(3):
+        assert send(newsletter, runner)["tick"] == "success"
+    (issue,) = desk.issues
+    assert issue["title"] == "The newsletter needs somebody"
+    (said,) = issue["said"]
+    assert said.startswith(
+        "- 1,200 people held for being late: newsletter status\n- issues/x.md: nobody has approved it\n\nhttps://github.com/"
+    )
+    newsletter.says({"in_doubt": {"2026-11-23-tea": 2}}, code=4)
+    send(newsletter, runner)
+    (issue,) = desk.issues
+    assert len(issue["said"]) == 2
+    assert issue["said"][1].startswith("- 2 people in doubt")
+
+
+def test_a_tick_that_cannot_begin_fails_and_is_told(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
+    newsletter.says(None, code=2)
+    assert send(newsletter, runner)["tick"] == "failure"
+    assert desk.issues[0]["said"][0].startswith("A tick did not come to its end")
+
+
+def test_a_runner_that_is_lost_is_told(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
+    slow = make_origin(newsletter.origin.parent / "slow", nl='#!/bin/sh\n[ "$1" = tick ] && sleep 60\ntrue\n')
+    ran = runner(slow, kill=("Do what is due", 1.0)).run("send.yml", TICK)
+    assert ran.killed
+    assert ran.results["tick"] == "failure"
+    assert desk.issues[0]["said"][0].startswith("A tick did not come to its end")
+
+
+def test_no_problem_can_write_an_output_of_its_own(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
+    newsletter.says({"problems": ["x\nattention=no\nEOF\nsaid=all is well"]}, code=3)
+    send(newsletter, runner)
+    assert "said=all is well" in desk.issues[0]["said"][0]
+
+
+@pytest.mark.parametrize("issue", ["2026-11-23-tea", "$(touch pwned)", "`touch pwned`", "; touch pwned #", "--help"])
+@pytest.mark.parametrize("action", ["pause", "resume", "cancel"])
+def test_a_pause_takes_what_was_typed_as_text(newsletter: Newsletter, runner: Make, action: str, issue: str) -> None:
+    machine = runner(newsletter.origin, environment=newsletter.environment)
+    event = Event(name="workflow_dispatch", inputs={"action": action, "issue": issue, "why": "$(touch pwned) \"'"})
+    assert machine.run("pause.yml", event).results == {"decide": "success"}
+    yes = "--yes " if action == "cancel" else ""
+    assert newsletter.calls[-1] == f"{action} {yes}--why $(touch pwned) \"' -- {issue}"
+    assert not list(machine.home.rglob("pwned"))
+
+
+@pytest.mark.parametrize(("hours", "told"), [(2, 0), (29, 0), (31, 1), (None, 1)])
+def test_ticks_that_stopped_coming_are_noticed(
+    newsletter: Newsletter, runner: Make, desk: Desk, hours: int | None, told: int
+) -> None:
+    last = datetime.now(UTC) - timedelta(hours=hours or 0)
+    desk.last_run(f"{last:%Y-%m-%dT%H:%M:%SZ}" if hours else "")
+    ran = runner(newsletter.origin).run("heartbeat.yml", Event(name="schedule"))
+    assert ran.results == {"listen": "success"}, ran.log
+    assert len(desk.issues) == told
+    assert [
+        "api",
+        "--silent",
+        "--method",
+        "PUT",
+        "repos/somebody/letters/actions/workflows/send.yml/enable",
+    ] in desk.calls
+
+
+def test_each_of_the_two_schedules_keeps_the_other(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
+    results = send(newsletter, runner, Event(name="schedule", payload={"schedule": "41 5 * * 3-6"}))
+    assert results["keep"] == "success"
+    assert desk.calls[-1][-1].endswith("heartbeat.yml/enable")
