@@ -29,6 +29,7 @@ TIMEOUTS_S = {
     Step.LONE_DOT: 600,
 }
 _CHUNK = 65536
+_RECORD = 16384  # octets of a TLS record: it arrives whole or counts for nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,8 @@ class Line:
         """Send and receive as much as goes without waiting."""
         try:
             self._receive()
-            self._send()
+            if not self.broken:
+                self._send()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
             pass
         except OSError as err:
@@ -146,7 +148,11 @@ class Line:
         self._awaited.append((step, envelope))
 
     def _queue(self, data: bytes) -> None:
-        self._outgoing.append(data)
+        if isinstance(self.sock, ssl.SSLSocket):
+            # A record at a time: of more than one, nobody would tell which of them left when the line breaks.
+            self._outgoing.extend(data[start : start + _RECORD] for start in range(0, len(data), _RECORD))
+        else:
+            self._outgoing.append(data)
         self._queued += len(data)
 
     def _send(self) -> None:
@@ -188,7 +194,7 @@ class Line:
 
     def _heard(self, reply: Reply) -> None:
         """Go on by one reply."""
-        if not self._awaited or not 200 <= reply.code < 600:
+        if not self._awaited or not reply.answers(self._awaited[0][0]):
             self.broken = reply.said
             return
         step, envelope = self._awaited.popleft()

@@ -146,6 +146,24 @@ def test_what_happens_to_one_happens_to_nobody_else(
 
 
 @BOTH
+@pytest.mark.parametrize(
+    ("step", "reply"), [("MAIL", "354 go on"), ("RCPT", "354 go on"), ("DATA", "250 2.0.0 ok"), ("DOT", "354 go on")]
+)
+def test_an_answer_to_another_question_is_never_taken_for_a_yes(
+    extensions: tuple[str, ...], step: str, reply: str
+) -> None:
+    """As when a server, or something between, says a line too much: from there on nobody knows what is about what."""
+    key = (step, "" if step == "MAIL" else "reader3@example.org")
+    script = Script(extensions=extensions, replies=once({key: reply}))
+    batch = crowd(6)
+    with smtp(script, connections=1) as (provider, server):
+        receipts, raised = outcome(provider, batch)
+        assert raised is None
+        truthful(receipts, server, batch)
+        assert receipts[3].status is (Status.UNKNOWN if step == "DOT" else Status.ACCEPTED)
+
+
+@BOTH
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA", "BODY"])
 def test_a_line_that_breaks_before_the_dot_loses_nobody(extensions: tuple[str, ...], step: str) -> None:
     drop = DROP_BEFORE_DOT if step == "BODY" else DROP
