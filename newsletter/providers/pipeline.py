@@ -7,6 +7,7 @@ it: only one whose final dot was on its way may have been accepted.
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -119,15 +120,11 @@ class Line:
             self.broken = f"no answer to {self._awaited[0][0]} in time"
 
     def close(self, *, politely: bool) -> None:
-        """Hang up, after QUIT if there is time for it."""
-        try:
-            if politely and not self.broken and self.idle:
-                self.sock.settimeout(2)
-                self.client.quit()
-        except (OSError, smtplib.SMTPException):
-            pass
-        finally:
-            self.client.close()
+        """Hang up, after QUIT; what the server says to that is no matter, and a silent one must not keep us."""
+        if politely and not self.broken and self.idle:
+            with contextlib.suppress(OSError):
+                self.sock.send(b"QUIT\r\n")
+        self.client.close()
 
     def _open(self, envelope: Envelope, before: bytes) -> None:
         """Send the commands that begin a message, after *before*."""
