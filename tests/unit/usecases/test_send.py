@@ -14,10 +14,12 @@ from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.delivery.plan import Block, Claim, Claimed, PlannedIssue
 from newsletter.delivery.retry import DOUBTS, FAILURES, TRIES
-from newsletter.errors import LeaseLost, LetterHalted, ProviderBusy, ProviderRefused, QuotaReached
+from newsletter.errors import LeaseLost, LetterHalted, ProviderBusy, ProviderRefused, QuotaReached, StoreError
 from newsletter.usecases.build import finished
 from newsletter.usecases.fill import filler
+from newsletter.usecases.proof import send_proof
 from newsletter.usecases.send import Run, Sender
+from newsletter.usecases.settle import seal_of
 from tests.conftest import NOW
 from tests.unit.letters import built
 
@@ -363,8 +365,7 @@ def test_a_letter_that_is_refused_too_often_pauses_itself() -> None:
 
 def test_a_stopped_sender_claims_nothing_more() -> None:
     world, provider = World([claim(1, 3), claim(4, 3, batch_no=4)]), FakeProvider(accepted)
-    asked = iter([False, True])
-    assert sender_in(world, provider, wait=lambda _seconds: next(asked)).send(lambda _more: None) == 3
+    assert sender_in(world, provider, wait=lambda _seconds: bool(provider.sent)).send(lambda _more: None) == 3
     assert provider.sent == [1, 2, 3]
 
 
@@ -461,8 +462,9 @@ KEYS = timedelta(hours=24)
 
 def sealed_claim(**changes: object) -> Claim:
     """The claim of a dead sender that had sealed what it was about to hand over."""
-    batch, _ = FILLER.batch(ISSUE, claim(1, 3))
-    return replace(claim(1, 3), **{"sealed": batch.digest, **changes})  # type: ignore[arg-type]
+    found: Claim = replace(claim(1, 3), **changes)  # type: ignore[arg-type]
+    batch, _ = FILLER.batch(ISSUE, found)
+    return found if "sealed" in changes else replace(found, sealed=seal_of(batch, FakeProvider(accepted)))
 
 
 def test_a_batch_is_sealed_before_the_call_where_the_provider_keeps_keys() -> None:
@@ -498,7 +500,9 @@ def left(person: Claimed) -> Claimed:
     "changed",
     [
         {"claim": {"claimed_at": NOW - timedelta(hours=23)}},
+        {"claim": {"claimed_at": NOW + timedelta(hours=2)}},
         {"claim": {"sealed": b"other"}},
+        {"provider": {"name": "another"}},
         {"claim": {"sealed": b""}},
         {"claim": {"due_at": NOW - timedelta(hours=37)}},
         {"claim": {"edition_hash": "sha256:older"}},
@@ -509,7 +513,71 @@ def left(person: Claimed) -> Claimed:
     ids=lambda changed: next(f"{key}.{next(iter(value))}" for key, value in changed.items()),
 )
 def test_a_call_is_not_repeated_if_anything_changed(changed: dict[str, dict[str, Any]]) -> None:
-    world, provider = World(dead=[sealed_claim(**changed.get("claim", {}))]), FakeProvider(accepted, keeps_keys=KEYS)
+    world = World(dead=[sealed_claim(**changed.get("claim", {}))])
+    provider = FakeProvider(accepted, keeps_keys=KEYS, **changed.get("provider", {}))
     run(world, provider, issue=replace(ISSUE, **changed.get("issue", {})))
     assert provider.sent == []
     assert world.outcomes[3] is Status.UNKNOWN
+
+
+class Forgetful(World):
+    """A ledger that cannot be reached at one of its writes."""
+
+    def record(self, claim: Claim, receipts: Sequence[Receipt], *, close: bool = False, **more: Any) -> None:
+        if receipts and not self.waited:
+            self.waited.append(0)
+            raise StoreError("the database cannot be reached")
+        World.record(self, claim, receipts, close=close, **more)
+
+
+@pytest.mark.parametrize("every", [2, 50], ids=["in the middle", "at the end"])
+def test_what_could_not_be_recorded_is_recorded_again_and_does_not_turn_to_doubt(every: int) -> None:
+    world = Forgetful([claim(1, 3)])
+    with pytest.raises(StoreError):
+        run(world, FakeProvider(accepted, record_every=every))
+    assert list(world.outcomes) == ([1, 2] if every == 2 else [1, 2, 3])
+
+
+def test_who_dies_while_others_send_is_settled_before_they_end() -> None:
+    def answer(seq: int) -> Receipt:
+        world.dead = [claim(1, 1)] if seq == 10 else world.dead
+        return accepted(seq)
+
+    world = World([claim(10, 1, batch_no=10)])
+    assert run(world, FakeProvider(answer))[0] == 2
+    assert world.closed == [10, 1]
+
+
+def test_asked_to_stop_a_sender_leaves_the_dead_to_the_next_one() -> None:
+    world = World(dead=[claim(1, 1)])
+    assert sender_in(world, FakeProvider(accepted), wait=lambda _seconds: True).send(lambda _more: None) == 0
+    assert len(world.dead) == 1
+
+
+@pytest.mark.parametrize("jump", [timedelta(minutes=30), timedelta(minutes=-30)], ids=["slept", "put back"])
+def test_a_batch_that_was_taken_over_while_it_was_filled_is_not_handed_over(jump: timedelta) -> None:
+    """Between the claim and the call, too, a machine may sleep, or nobody may know how long it took."""
+
+    class Taken(World):
+        def record(self, *_claim: object, **_more: object) -> None:
+            raise LeaseLost("another sender took over")
+
+    def slowly(_edition: str) -> Any:
+        world.now += jump
+        return FILLER
+
+    world, provider = Taken([claim(1, 3)]), FakeProvider(accepted)
+    with pytest.raises(LeaseLost):
+        run(world, provider, fillers=slowly)
+    assert provider.sent == []
+
+
+def test_a_proof_that_cannot_leave_says_why() -> None:
+    class Unreachable(FakeProvider):
+        def send(self, batch: Batch) -> Iterator[Receipt | None]:
+            yield Receipt(seq=batch.rows[0].seq, status=Status.PLANNED, reason="not begun")
+            raise ProviderBusy("it cannot be reached")
+
+    person = Subscriber(id=1, address="ada@example.org")
+    with pytest.raises(ProviderBusy, match="cannot be reached"):
+        send_proof(FILLER, person, provider=Unreachable(accepted), ref="proof-1", now=NOW)
