@@ -82,7 +82,7 @@ class Runner:
     def _context(self, event: Event) -> dict[str, Any]:
         github = {
             "event_name": event.name,
-            "event": {"repository": {"fork": False}, **event.payload},
+            "event": {"repository": {"fork": False, "default_branch": "main"}, **event.payload},
             "ref_name": event.ref_name,
             "repository": REPOSITORY,
             "server_url": "https://github.com",
