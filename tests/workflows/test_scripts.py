@@ -19,6 +19,13 @@ NL = """#!/bin/sh
 echo "$@" >>"$CALLS"
 if [ "$1" = tick ] && [ "$2" != --dry-run ]; then cat "$SAYS"; exit "$(cat "$SAYS.code")"; fi
 """
+IN_GIT = 'database = "git+age"\n'
+SLOW = '#!/bin/sh\n[ "$1" = tick ] && sleep 60\ntrue\n'
+STOPPED = """#!/bin/bash
+[ "$1" = tick ] || exit 0
+trap 'echo "told to stop"  >&2; sleep 0.5; echo "stopped in good order" >&2; exit 4' TERM
+for i in {1..600}; do sleep 0.1; done
+"""
 NOTHING = {"planned": {}, "sent": {}, "settled": {}, "in_doubt": {}, "held": {}, "problems": []}
 Make = Callable[..., Runner]
 
@@ -27,7 +34,7 @@ class Newsletter:
     """Stands for the newsletter: says what it is told to say, and keeps how it was called."""
 
     def __init__(self, folder: Path) -> None:
-        self.origin = make_origin(folder, nl=NL)
+        self.origin = make_origin(folder, nl=NL, files={"newsletter.toml": IN_GIT})
         self._calls, self._says = folder / "calls", folder / "says"
         self.environment = {"CALLS": str(self._calls), "SAYS": str(self._says)}
         self.says({})
@@ -107,11 +114,32 @@ def test_a_tick_that_cannot_begin_fails_and_is_told(newsletter: Newsletter, runn
 
 
 def test_a_runner_that_is_lost_is_told(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
-    slow = make_origin(newsletter.origin.parent / "slow", nl='#!/bin/sh\n[ "$1" = tick ] && sleep 60\ntrue\n')
+    slow = make_origin(newsletter.origin.parent / "slow", nl=SLOW, files={"newsletter.toml": IN_GIT})
     ran = runner(slow, kill=("Do what is due", 1.0)).run("send.yml", TICK)
     assert ran.killed
     assert ran.results["tick"] == "failure"
     assert desk.issues[0]["said"][0].startswith("A tick did not come to its end")
+
+
+def test_a_tick_that_is_cancelled_is_told_to_stop_and_waited_for(
+    newsletter: Newsletter, runner: Make, tmp_path: Path
+) -> None:
+    origin = make_origin(tmp_path / "stopped", nl=STOPPED, files={"newsletter.toml": IN_GIT})
+    ran = runner(origin, cancel=("Do what is due", 1.0)).run("send.yml", TICK)
+    assert ran.log.count("told to stop") == 1
+    assert "stopped in good order" in ran.log
+
+
+def test_without_a_lasting_database_nothing_is_sent(runner: Make, tmp_path: Path) -> None:
+    """A ledger that is gone with the runner would let the next tick mail everybody again."""
+    files = {"newsletter.toml": 'database = "sqlite:///subscribers/newsletter.db"\n'}
+    origin = make_origin(tmp_path / "forgetful", nl='#!/bin/sh\necho "called: $1"\n', files=files)
+    ran = runner(origin).run("send.yml", TICK)
+    assert ran.results["tick"] == "failure"
+    assert "called: tick" not in ran.log
+    assert "no lasting database" in ran.log
+    lasting = runner(origin, secrets={"NEWSLETTER_DATABASE_URL": "postgresql://db.example.org/letters"})
+    assert "no lasting database" not in lasting.run("send.yml", TICK).log
 
 
 def test_no_problem_can_write_an_output_of_its_own(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
