@@ -100,6 +100,8 @@ class Dispatch:
                 tell(f"The first {self._settings.canary_people:,} are out; waiting {left} for bounces before the rest.")
                 if stop.wait(left.total_seconds()):
                     return done
+                issue = self.planned(issue.issue_id)  # somebody may have paused or corrected it meanwhile
+                _refuse_halted(issue)
                 continue
             if verdict is not Verdict.UNDER_WAY:
                 break
