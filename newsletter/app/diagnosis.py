@@ -1,119 +1,173 @@
-"""The doctor: looks at everything a newsletter needs, and says of each thing what is wrong and how to mend it."""
+"""The doctor: looks at everything a newsletter needs, and says of each thing what is wrong and how to mend it.
+
+In the order in which somebody new would set things up. What may keep us waiting (the database, the provider, DNS,
+the pages) is looked at in threads, all at once, and nobody waits for any of them longer than a while.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 
+from newsletter.app import durability
 from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
+from newsletter.app.sender import sender_of
 from newsletter.errors import NewsletterError
-from newsletter.settings.read import FILE, KEY_FILE, read_settings
-from newsletter.sources import git
+from newsletter.settings.keys import SECRETS
+from newsletter.settings.read import FILE, KEY_FILE, Settings, read_settings
+from newsletter.sources import domain, git, workflows
+from newsletter.sources.finding import Finding, error, fine, is_example, warning
+from newsletter.sources.names import Dns
+
+PATIENCE_S = 15.0  # for all that may keep us waiting, together
+_AS_THIS_MACHINE = Dns()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing looked at. `fix` says what to do where it is not ok."""
-
-    what: str
-    ok: bool
-    detail: str
-    fix: str = ""
-
-
-def examine(root: Path) -> list[Finding]:
+def examine(
+    root: Path,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    dns: Dns = _AS_THIS_MACHINE,
+    patience_s: float = PATIENCE_S,
+) -> list[Finding]:
     """What was found in the newsletter at *root*; without settings, nothing else can be looked at."""
     try:
-        settings = read_settings(root)
+        settings = read_settings(root, environment)
     except NewsletterError as err:
-        return [Finding(what="settings", ok=False, detail=str(err), fix=err.hint)]
+        return [error("settings", str(err), err.hint)]
     with Newsletter(settings) as newsletter:
-        return [Finding(what="settings", ok=True, detail=str(root / FILE)), *_look(newsletter)]
+        return [fine("settings", str(root / FILE)), *_look(newsletter, environment, dns, patience_s)]
 
 
-def _look(newsletter: Newsletter) -> Iterator[Finding]:
+def _look(newsletter: Newsletter, environment: Mapping[str, str], dns: Dns, patience_s: float) -> Iterator[Finding]:
+    until = monotonic() + patience_s
+    slow = [
+        _Slow("database", error, lambda: _database(newsletter, environment)),
+        _Slow("provider", error, lambda: _provider(newsletter)),
+        _Slow("sender domain", warning, lambda: _sender_domain(newsletter.settings, dns)),
+        _Slow("site", warning, lambda: _pages(newsletter)),
+    ]
     for what, look in (
-        ("theme", _theme),
-        ("segments", _segments),
-        ("letters", _letters),
-        ("keys", _keys),
-        ("database", _database),
-        ("privacy", _privacy),
-        ("clock", _clock),
+        ("keys", partial(_keys, newsletter.settings, environment)),
+        ("secrets", partial(_secrets, newsletter.settings)),
+        ("theme", partial(_theme, newsletter)),
+        ("segments", partial(_segments, newsletter)),
+        ("letters", partial(_letters, newsletter)),
+        ("privacy", partial(_privacy, newsletter)),
+        ("workflows", partial(workflows.examine, newsletter.settings.root)),
     ):
-        yield from _tried(what, newsletter, look)
-    yield from _provider(newsletter)
+        yield from _tried(what, look)
+    for each in slow:
+        yield from each.findings(until)
 
 
-def _tried(what: str, newsletter: Newsletter, look: Callable[[Newsletter], tuple[bool, str, str]]) -> Iterator[Finding]:
+def _tried(what: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
     try:
-        ok, detail, fix = look(newsletter)
+        return list(look())
     except NewsletterError as err:
-        yield Finding(what=what, ok=False, detail=str(err), fix=err.hint)
+        return [error(what, str(err), err.hint)]
+
+
+class _Slow:
+    """A look that begins at once, beside the others, and is given up when the time is over."""
+
+    def __init__(
+        self, what: str, verdict: Callable[[str, str, str], Finding], look: Callable[[], Iterable[Finding]]
+    ) -> None:
+        """*verdict* is how bad it is if nothing is heard."""
+        self._what, self._verdict, self._look = what, verdict, look
+        self._found: list[Finding] | None = None
+        self._bug: BaseException | None = None
+        # A daemon: whoever hangs in a name lookup must not keep the program from ending.
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._found = _tried(self._what, self._look)
+        except BaseException as err:  # noqa: BLE001 - raised again where somebody hears it
+            self._bug = err
+
+    def findings(self, until: float) -> list[Finding]:
+        """What was found by then."""
+        self._thread.join(max(0.0, until - monotonic()))
+        if self._bug:
+            raise self._bug
+        if self._found is None:
+            return [self._verdict(self._what, "no answer in time", "look again; if it stays so, look at the network")]
+        return self._found
+
+
+def _database(newsletter: Newsletter, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """All that is asked of the database; one thing after another, as they share its connection."""
+    yield from durability.examine(newsletter, environment)
+
+
+def _keys(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
+    count = len(settings.secret_keys)
+    if not count:
+        fix = f"newsletter init . writes {KEY_FILE}; on a server set NEWSLETTER_SECRET_KEYS"
+        yield error("keys", "there is no key to sign links with", fix)
+    elif "NEWSLETTER_SECRET_KEYS" not in environment and _others_read(settings.root / KEY_FILE):
+        yield error("keys", f"{KEY_FILE} can be read by others", f"chmod 600 {KEY_FILE}")
     else:
-        yield Finding(what=what, ok=ok, detail=detail, fix=fix)
+        yield fine("keys", f"{count} key{'s' if count != 1 else ''}, not shown")
 
 
-def _theme(newsletter: Newsletter) -> tuple[bool, str, str]:
+def _others_read(path: Path) -> bool:
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
+def _secrets(settings: Settings) -> Iterator[Finding]:
+    """Whether the environment holds what the provider needs; whether it is right, only the provider knows."""
+    wanted = _needed(settings)
+    missing = [name for name in wanted if name not in settings.secrets]
+    given = [name for name in wanted if name in settings.secrets]
+    if missing:
+        told = f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set"
+        fix = f"{settings.provider} needs it; set it in the environment, on GitHub as a secret of the repository"
+        yield error("secrets", told + (f"; {', '.join(given)} set" if given else ""), fix)
+    elif given:
+        yield fine("secrets", f"{', '.join(given)} set, not shown")
+
+
+def _needed(settings: Settings) -> list[str]:
+    unless = {
+        "NEWSLETTER_SMTP_PASSWORD": settings.carrier.get("username"),
+        "NEWSLETTER_DKIM_KEY": settings.carrier.get("dkim_selector"),
+        "AWS_SESSION_TOKEN": settings.secrets.get("AWS_SESSION_TOKEN"),  # of borrowed credentials only
+    }
+    return [name for name in SECRETS[settings.provider] if unless.get(name, True)]
+
+
+def _theme(newsletter: Newsletter) -> Iterator[Finding]:
     from newsletter.rendering.inline import refuse_traps
     from newsletter.rendering.theme import read_theme
 
     settings = newsletter.settings
     theme = read_theme(settings.theme, newsletter.workspace.theme(settings.theme), language=settings.language)
     refuse_traps(theme.name, theme.base_css, theme.client_css)
-    return True, f"templates/{settings.theme}", ""
+    yield fine("theme", f"templates/{settings.theme}")
 
 
-def _segments(newsletter: Newsletter) -> tuple[bool, str, str]:
-    return True, ", ".join(sorted(Letters(newsletter).segments())), ""
+def _segments(newsletter: Newsletter) -> Iterator[Finding]:
+    yield fine("segments", ", ".join(sorted(Letters(newsletter).segments())))
 
 
-def _letters(newsletter: Newsletter) -> tuple[bool, str, str]:
+def _letters(newsletter: Newsletter) -> Iterator[Finding]:
     ids = newsletter.workspace.letter_ids()
-    return bool(ids), f"{len(ids)} in issues/", "" if ids else 'begin one: newsletter new "A title"'
+    told = f"{len(ids)} in issues/"
+    yield fine("letters", told) if ids else error("letters", told, 'begin one: newsletter new "A title"')
 
 
-def _keys(newsletter: Newsletter) -> tuple[bool, str, str]:
-    count = len(newsletter.settings.secret_keys)
-    if not count:
-        return (
-            False,
-            "there is no key to sign links with",
-            f"newsletter init . writes {KEY_FILE}; on a server set NEWSLETTER_SECRET_KEYS",
-        )
-    path = newsletter.settings.root / KEY_FILE
-    if "NEWSLETTER_SECRET_KEYS" not in os.environ and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return False, f"{KEY_FILE} can be read by others", f"chmod 600 {KEY_FILE}"
-    return True, f"{count} key{'s' if count != 1 else ''}, not shown", ""
-
-
-def _database(newsletter: Newsletter) -> tuple[bool, str, str]:
-    if not newsletter.has_database():
-        return False, "there is none yet", "newsletter db upgrade"
-    from newsletter.app.people import People  # the doctor works without a database, too
-
-    counts = People(newsletter).count()
-    return True, f"{newsletter.database.place}, {sum(counts.values()):,} people", ""
-
-
-def _provider(newsletter: Newsletter) -> Iterator[Finding]:
-    """What the provider can be asked without sending anything."""
-    from newsletter.app.carriers import carrier
-
-    try:
-        with closing(carrier(newsletter.settings, lanes=1, stop=lambda: False, clock=newsletter.clock)) as provider:
-            for look in provider.examine():
-                yield Finding(what=look.what, ok=look.ok, detail=look.detail, fix=look.fix)
-    except NewsletterError as err:
-        yield Finding(what="provider", ok=False, detail=str(err), fix=err.hint)
-
-
-def _privacy(newsletter: Newsletter) -> tuple[bool, str, str]:
+def _privacy(newsletter: Newsletter) -> Iterator[Finding]:
     settings = newsletter.settings
     private = {KEY_FILE: settings.root / KEY_FILE}
     if settings.provider == "outbox":
@@ -125,11 +179,48 @@ def _privacy(newsletter: Newsletter) -> tuple[bool, str, str]:
     exposed = [name for name, path in private.items() if git.would_commit(settings.root, path)]
     if exposed:
         lines = " ".join(f"/{name}" for name in exposed)
-        return False, f"Git does not ignore {', '.join(exposed)}", f"add to .gitignore: {lines}"
-    return True, "addresses, messages and keys are out of Git's reach", ""
+        yield error("privacy", f"Git does not ignore {', '.join(exposed)}", f"add to .gitignore: {lines}")
+    else:
+        yield fine("privacy", "addresses, messages and keys are out of Git's reach")
 
 
-def _clock(newsletter: Newsletter) -> tuple[bool, str, str]:
-    now = newsletter.clock()
-    pretended = " (pretended, by NEWSLETTER_NOW)" if newsletter.settings.now else ""
-    return True, f"{now:%Y-%m-%d %H:%M} UTC{pretended}", ""
+def _provider(newsletter: Newsletter) -> Iterator[Finding]:
+    """What the provider can be asked without sending anything."""
+    from newsletter.app.carriers import carrier
+
+    settings = newsletter.settings
+    if any(name not in settings.secrets for name in _needed(settings)):
+        return  # the missing secret was said, and it would only say it again
+    with closing(carrier(settings, lanes=1, stop=lambda: False, clock=newsletter.clock)) as provider:
+        for look in provider.examine():
+            yield fine(look.what, look.detail) if look.ok else error(look.what, look.detail, look.fix)
+
+
+def _sender_domain(settings: Settings, dns: Dns) -> list[Finding]:
+    """Nothing where nobody is mailed: a first letter into the outbox needs no domain and no network."""
+    return [] if settings.provider == "outbox" else domain.examine(sender_of(settings), dns)
+
+
+def _pages(newsletter: Newsletter) -> Iterator[Finding]:
+    """The pages that letters lead to, and the clock, which is held against theirs."""
+    from newsletter.sources import reach
+
+    settings = newsletter.settings
+    pretended = " (pretended, by NEWSLETTER_NOW)" if settings.now else ""
+    time = f"{newsletter.clock():%Y-%m-%d %H:%M} UTC{pretended}"
+    if settings.provider == "outbox":
+        yield fine("clock", time)
+        return
+    host = settings.site_url.split("/")[2].partition(":")[0]
+    if is_example(host):
+        yield error(
+            "site", f"{settings.site_url} is nobody's: a name for examples", "set [site] url to where your pages are"
+        )
+        yield fine("clock", time)
+        return
+    answer = reach.ask(settings.site_url)
+    yield reach.site(settings.site_url, answer)
+    if settings.leave_mode == "own" and not answer.failed:
+        leave = f"{settings.site_url}/leave/example"  # where the link of a proof leads
+        yield reach.leave_page(leave, reach.ask(leave))
+    yield reach.clock(time, answer.ahead)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,6 +11,10 @@ from newsletter.app.founding import found, upgrade_database
 from newsletter.app.newsletter import Newsletter
 from newsletter.cli.output import json_option, print_json, root_of, say, with_newsletter
 from newsletter.errors import NewsletterError
+from newsletter.pieces import one_line
+from newsletter.sources.finding import Finding, Level
+
+_SIGNS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("note", "yellow"), Level.ERROR: ("MEND", "red")}
 
 
 @click.command()
@@ -43,16 +48,28 @@ def doctor(ctx: click.Context, as_json: bool) -> None:  # noqa: FBT001 - click p
 
     findings = examine(root_of(ctx))
     if as_json:
-        print_json([{"what": each.what, "ok": each.ok, "detail": each.detail, "fix": each.fix} for each in findings])
+        print_json(
+            [
+                {"what": each.what, "ok": each.ok, "level": each.level, "detail": each.detail, "fix": each.fix}
+                for each in findings
+            ]
+        )
     else:
-        for each in findings:
-            sign = click.style("ok  ", fg="green") if each.ok else click.style("MEND", fg="red", bold=True)
-            click.echo(f"{sign}  {each.what}: {each.detail}")
-            if not each.ok and each.fix:
-                click.echo(f"      {each.fix}")
+        _print(findings)
     broken = sum(not each.ok for each in findings)
     if broken:
         raise NewsletterError(f"{broken} thing{'s' if broken != 1 else ''} to mend")
+
+
+def _print(findings: Sequence[Finding]) -> None:
+    """One line each, whole and never folded, so that it can be searched; what to do stands below it."""
+    wide = max(len(each.what) for each in findings)
+    for each in findings:
+        word, colour = _SIGNS[each.level]
+        sign = click.style(word, fg=colour, bold=not each.ok)
+        click.echo(f"{sign}  {each.what:{wide}}  {one_line(each.detail)}")
+        if each.fix:
+            click.echo(f"{'':{wide + 8}}{one_line(each.fix)}")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
