@@ -72,8 +72,15 @@ class Http:
     session: requests.Session
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """The answer to one POST. Raises DoubtfulCall, ProviderBusy if nothing left, and ProviderRefused."""
-        return self._call("POST", path, body, headers)
+        """The answer to one POST. Raises DoubtfulCall, ProviderBusy if nothing left, and ProviderRefused.
+
+        Only a 200 says what was taken, and only a 3xx or 4xx that nothing was. A 202 or 204, an interim answer,
+        and whatever a gateway says of a server behind it (502, 504, 524) are in doubt, in whatever words.
+        """
+        answer = self._call("POST", path, body, headers)
+        if answer.status != 200 and not 300 <= answer.status < 500:
+            raise DoubtfulCall(f"{self.name} failed: {answer.text('message', 'Message')}")
+        return answer
 
     def get(self, path: str) -> Answer:
         """The answer to a GET. Raises ProviderBusy if there is none; asking again does no harm."""

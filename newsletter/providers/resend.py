@@ -37,7 +37,6 @@ ERRORS: dict[tuple[int, str], tuple[type[NewsletterError] | None, str]] = {
     (429, "rate_limit_exceeded"): (ProviderBusy, "set [provider] rate, if this comes often"),
     (429, "daily_quota_exceeded"): (QuotaReached, "wait for tomorrow, or take a larger plan"),
     (429, "monthly_quota_exceeded"): (QuotaReached, "take a larger plan"),
-    (503, "service_unavailable"): (ProviderBusy, "wait; see Resend's status page"),
 }
 _SAME_CALL_RUNS = (409, "concurrent_idempotent_requests")
 _OTHER_CONTENT = (409, "invalid_idempotent_request")
@@ -125,7 +124,7 @@ class Resend:
             yield from _accepted(answer, rows)
         elif (answer.status, _name(answer)) == _OTHER_CONTENT:
             yield from _unknown(rows, "Resend had this call before, with other contents")
-        elif answer.status >= 500 and (answer.status, _name(answer)) not in ERRORS:
+        elif answer.status in (408, 409):
             yield from _unknown(rows, f"Resend failed: {answer.text('message')}")
         else:
             if _meaning(answer)[0] is not None:
@@ -216,7 +215,11 @@ def _name(answer: Answer) -> str:
 
 
 def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:
-    return ERRORS.get((answer.status, _name(answer)), (ProviderRefused, "see Resend's documentation"))
+    known = ERRORS.get((answer.status, _name(answer)))
+    if known is None and (answer.status == 429 or answer.status >= 500):
+        # 429 in other words than Resend's is from what stands before it, and 5xx was no answer to a call.
+        known = ProviderBusy, "set [provider] rate, if this comes often; see Resend's status page"
+    return known or (ProviderRefused, "see Resend's documentation")
 
 
 def _error(answer: Answer) -> NewsletterError:

@@ -15,7 +15,7 @@ from newsletter.providers.resend import ERRORS, Resend
 from tests.cloud.resend import KEY, error, resend
 from tests.cloud.server import DROP, HALF, Cloud
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
-from tests.contract.providers.contract import ProviderContract, kept, leads_to, same_call_sends_once
+from tests.contract.providers.contract import CloudContract, kept, leads_to, same_call_sends_once
 from tests.contract.providers.letters import crowd
 
 
@@ -43,7 +43,7 @@ def make_nowhere() -> Callable[..., Resend]:
     return lambda: Resend(url=nowhere(), api_key=KEY, stop=never)
 
 
-class TestResend(ProviderContract):
+class TestResend(CloudContract):
     secrets = (KEY, "re_a_wrong_key_1234")
 
 
