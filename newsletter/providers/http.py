@@ -19,11 +19,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
-from newsletter.errors import ProviderBusy, ProviderRefused
+from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.pieces import one_line
+from newsletter.providers.connections import TellingAdapter, departure
 
 CONNECT_S = 10.0
 CALL_S = 60.0  # all of a call; a lease is twice as long
@@ -72,8 +71,15 @@ class Http:
     session: requests.Session
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """The answer to one POST. Raises DoubtfulCall, ProviderBusy if nothing left, and ProviderRefused."""
-        return self._call("POST", path, body, headers)
+        """The answer to one POST. Raises DoubtfulCall, ProviderBusy if nothing left, and ProviderRefused.
+
+        Only a 200 says what was taken, and only a 3xx or 4xx that nothing was. A 202 or 204, an interim answer,
+        and whatever a gateway says of a server behind it (502, 504, 524) are in doubt, in whatever words.
+        """
+        answer = self._call("POST", path, body, headers)
+        if answer.status != 200 and not 300 <= answer.status < 500:
+            raise DoubtfulCall(f"{self.name} failed: {answer.text('message', 'Message')}")
+        return answer
 
     def get(self, path: str) -> Answer:
         """The answer to a GET. Raises ProviderBusy if there is none; asking again does no harm."""
@@ -115,6 +121,7 @@ class Http:
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         url = path if path.startswith(f"{self.url}/") else self.url + path
+        departure.left = False
         try:
             with self.session.request(
                 method,
@@ -127,25 +134,36 @@ class Http:
                 stream=True,
             ) as response:
                 raw = response.raw.read(BODY_LIMIT + 1, decode_content=True)
-                return Answer(response.status_code, response.headers, _parsed(raw))
-        except requests.exceptions.SSLError:
-            raise ProviderRefused(
+                answer = Answer(response.status_code, response.headers, _parsed(raw))
+        except Exception as err:  # noqa: BLE001 - of requests, of urllib3 while the answer was read, or of ours
+            if departure.left:
+                raise DoubtfulCall(f"the line broke ({type(err).__name__})") from None
+            raise self._unsent(err) from None
+        if answer.status < 200:
+            # The true answer is yet to come, and must not be taken for that of the next call.
+            self.session.close()
+        return answer
+
+    def _unsent(self, err: Exception) -> NewsletterError:
+        """What it means that a request could not even be begun."""
+        if isinstance(err, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(err):
+            return ProviderRefused(
                 f"{self.name} cannot be trusted: its certificate does not hold", hint="look at [provider] and the clock"
-            ) from None
-        except requests.exceptions.RequestException as err:
-            if _never_left(err):
-                raise ProviderBusy(f"{self.name} cannot be reached", hint="is the network there?") from None
-            raise DoubtfulCall(f"the line broke ({type(err).__name__})") from None
-        except Exception as err:  # noqa: BLE001 - urllib3's own, while the answer was read
-            raise DoubtfulCall(f"the answer broke off ({type(err).__name__})") from None
+            )
+        if isinstance(err, requests.exceptions.ConnectionError | requests.exceptions.Timeout):
+            return ProviderBusy(f"{self.name} cannot be reached", hint="is the network there?")
+        return ProviderRefused(
+            f"{self.name} cannot be called ({type(err).__name__})",
+            hint="look at its url in newsletter.toml, and for stray characters in its key",
+        )
 
 
 def connect(name: str, url: str, auth: Auth, stop: Callable[[], bool], *, call_s: float = CALL_S) -> Http:
     """A way to the API at *url*, with connections that are kept and nothing that is tried twice."""
     session = requests.Session()
     session.trust_env = False  # no .netrc may slip in other credentials
-    session.mount("http://", HTTPAdapter(max_retries=0))
-    session.mount("https://", HTTPAdapter(max_retries=0))
+    session.mount("http://", TellingAdapter())
+    session.mount("https://", TellingAdapter())
     return Http(name=name, url=url, auth=auth, stop=stop, call_s=call_s, session=session)
 
 
@@ -191,12 +209,3 @@ def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - JSON
         return json.loads(raw)
     except ValueError:
         return None
-
-
-def _never_left(err: requests.exceptions.RequestException) -> bool:
-    """Whether the connection was not even opened."""
-    if isinstance(err, requests.exceptions.ConnectTimeout):
-        return True
-    cause = err.args[0] if err.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError | NameResolutionError)

@@ -15,6 +15,8 @@ from newsletter.providers.verdict import Meaning, Rule
 _BUG = "this is a mistake of this program: please report it, with this message"
 
 RULES: tuple[Rule, ...] = (
+    # Nobody says that these took nothing, in whatever words; the events will tell.
+    Rule((408, *range(500, 600)), r"", Meaning.DOUBT, ""),
     Rule((400,), r"^'?to'? parameter is not a valid address", Meaning.ROW, ""),
     Rule(
         (400, 403),
@@ -60,8 +62,6 @@ RULES: tuple[Rule, ...] = (
     Rule((413,), r"", Meaning.SETUP, "the letter is too large for Mailgun: shorten it"),
     Rule((420,), r"", Meaning.QUOTA, "see at Mailgun how much the account may send, and wait or upgrade"),
     Rule((429,), r"", Meaning.BUSY, "nothing to do but wait; lower provider.rate if it repeats"),
-    # Nobody says that a 5xx took nothing; the events will tell.
-    Rule((500, 502, 503, 504), r"", Meaning.DOUBT, ""),
     Rule((), r"", Meaning.SETUP, "see status.mailgun.com, and report this message if nothing is wrong there"),
 )
 

@@ -37,7 +37,6 @@ ERRORS: dict[tuple[int, str], tuple[type[NewsletterError] | None, str]] = {
     (429, "rate_limit_exceeded"): (ProviderBusy, "set [provider] rate, if this comes often"),
     (429, "daily_quota_exceeded"): (QuotaReached, "wait for tomorrow, or take a larger plan"),
     (429, "monthly_quota_exceeded"): (QuotaReached, "take a larger plan"),
-    (503, "service_unavailable"): (ProviderBusy, "wait; see Resend's status page"),
 }
 _SAME_CALL_RUNS = (409, "concurrent_idempotent_requests")
 _OTHER_CONTENT = (409, "invalid_idempotent_request")
@@ -125,7 +124,7 @@ class Resend:
             yield from _accepted(answer, rows)
         elif (answer.status, _name(answer)) == _OTHER_CONTENT:
             yield from _unknown(rows, "Resend had this call before, with other contents")
-        elif answer.status >= 500 and (answer.status, _name(answer)) not in ERRORS:
+        elif answer.status in (408, 409):
             yield from _unknown(rows, f"Resend failed: {answer.text('message')}")
         else:
             if _meaning(answer)[0] is not None:
@@ -188,22 +187,37 @@ def _message(batch: Batch, row: Row) -> dict[str, Any]:
 
 
 def _accepted(answer: Answer, rows: Sequence[Row]) -> Iterator[Receipt]:
-    """A receipt for each row: `errors` names the refused ones by index, `data` holds the others in order."""
-    data = answer.data if isinstance(answer.data, dict) else {}
-    ids, errors = data.get("data"), data.get("errors") or []
-    refused = {each.get("index"): each for each in errors if isinstance(each, dict)}
-    if not isinstance(ids, list) or len(ids) + len(refused) != len(rows):
+    """A receipt for each row: `errors` names the refused ones by index, `data` holds the others in their order.
+
+    Whether the refused ones leave a gap in `data` is not documented; both are understood. Where anything of it
+    does not fit, nobody can tell whose id is whose, and all of them are in doubt.
+    """
+    refused = _refused(answer, len(rows))
+    told = answer.data.get("data") if isinstance(answer.data, dict) else None
+    names = [each.get("id") if isinstance(each, dict) else None for each in told] if isinstance(told, list) else []
+    if refused and len(names) == len(rows) and not any(names[index] for index in refused):
+        names = [name for index, name in enumerate(names) if index not in refused]
+    taken = [name for name in names if isinstance(name, str) and name]
+    if refused is None or len(taken) < len(names) or len(taken) + len(refused) != len(rows):
         yield from _unknown(rows, "Resend's answer cannot be read")
         return
-    names = iter(ids)
+    following = iter(taken)
     for index, row in enumerate(rows):
         if index in refused:
-            reason = redacted(str(refused[index].get("message", "")))
-            yield Receipt(seq=row.seq, status=Status.REFUSED, reason=reason)
+            yield Receipt(seq=row.seq, status=Status.REFUSED, reason=refused[index])
         else:
-            said = next(names)
-            name = str(said.get("id", "")) if isinstance(said, dict) else ""
-            yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=name)
+            yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=next(following))
+
+
+def _refused(answer: Answer, count: int) -> dict[int, str] | None:
+    """Why each of the refused messages was, by its place among *count*; None if that cannot be read."""
+    errors = (answer.data.get("errors") or []) if isinstance(answer.data, dict) else None
+    if not isinstance(errors, list) or not all(isinstance(each, dict) for each in errors):
+        return None
+    places = [each.get("index") for each in errors]
+    if not all(type(place) is int and 0 <= place < count for place in places) or len(set(places)) < len(places):
+        return None
+    return {each["index"]: redacted(str(each.get("message") or "refused")) for each in errors}
 
 
 def _unknown(rows: Sequence[Row], reason: str) -> Iterator[Receipt]:
@@ -216,7 +230,11 @@ def _name(answer: Answer) -> str:
 
 
 def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:
-    return ERRORS.get((answer.status, _name(answer)), (ProviderRefused, "see Resend's documentation"))
+    known = ERRORS.get((answer.status, _name(answer)))
+    if known is None and (answer.status == 429 or answer.status >= 500):
+        # 429 in other words than Resend's is from what stands before it, and 5xx was no answer to a call.
+        known = ProviderBusy, "set [provider] rate, if this comes often; see Resend's status page"
+    return known or (ProviderRefused, "see Resend's documentation")
 
 
 def _error(answer: Answer) -> NewsletterError:

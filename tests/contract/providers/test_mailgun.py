@@ -17,7 +17,7 @@ from newsletter.providers.mailgun import KEPT_FOR, TRUSTED_AFTER, Mailgun
 from tests.cloud.mailgun import DOMAIN, KEY, fields, mailgun
 from tests.cloud.server import DROP, Call, Cloud, Reply
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
-from tests.contract.providers.contract import ProviderContract, kept
+from tests.contract.providers.contract import CloudContract, kept
 from tests.contract.providers.letters import AT, batch_of, crowd, letter_filler, reader
 from tests.contract.providers.recorded import cases, means, reads, two_variants
 
@@ -64,7 +64,7 @@ def make_nowhere(make: Callable[..., Mailgun]) -> Callable[..., Mailgun]:
     return lambda: make(url=nowhere())
 
 
-class TestMailgun(ProviderContract):
+class TestMailgun(CloudContract):
     secrets = (KEY, "key-wrong-123456789")
     held_names = ("%recipient.h0%",)
 

@@ -13,9 +13,9 @@ from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, Qu
 from newsletter.providers import resend as module
 from newsletter.providers.resend import ERRORS, Resend
 from tests.cloud.resend import KEY, error, resend
-from tests.cloud.server import DROP, HALF, Cloud
+from tests.cloud.server import DROP, HALF, Cloud, Reply
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
-from tests.contract.providers.contract import ProviderContract, kept, leads_to, same_call_sends_once
+from tests.contract.providers.contract import CloudContract, kept, leads_to, same_call_sends_once
 from tests.contract.providers.letters import crowd
 
 
@@ -43,7 +43,7 @@ def make_nowhere() -> Callable[..., Resend]:
     return lambda: Resend(url=nowhere(), api_key=KEY, stop=never)
 
 
-class TestResend(ProviderContract):
+class TestResend(CloudContract):
     secrets = (KEY, "re_a_wrong_key_1234")
 
 
@@ -135,3 +135,65 @@ def test_its_events_are_read() -> None:
 def test_a_file_that_holds_no_events_is_refused(make) -> None:
     with pytest.raises(ProviderRefused, match="cannot be read"):
         list(make().read_events(b"ref,status\n"))
+
+
+def ids(*names: str) -> list[dict[str, str]]:
+    return [{"id": name} for name in names]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": ids("a", "c"), "errors": [{"index": 1, "message": "bad"}]},
+        {"data": ids("a", "c"), "errors": [{"message": "bad", "index": 1, "name": "validation_error"}]},
+        {"data": [*ids("a"), None, *ids("c")], "errors": [{"index": 1, "message": "bad"}]},
+        {"data": [*ids("a"), {}, *ids("c")], "errors": [{"index": 1, "message": "bad"}]},
+    ],
+)
+def test_each_id_goes_to_its_message_and_each_error_to_its_own(make, world, data) -> None:
+    world.cloud.answers.append(Reply(200, data))
+    receipts = kept(make().send(crowd(3)))
+    assert [(receipts[seq].status, receipts[seq].provider_id) for seq in (1, 2, 3)] == [
+        (Status.ACCEPTED, "a"),
+        (Status.REFUSED, ""),
+        (Status.ACCEPTED, "c"),
+    ]
+    assert receipts[2].reason == "bad"
+
+
+def test_errors_may_come_in_any_order(make, world) -> None:
+    errors = [{"index": 2, "message": "third"}, {"index": 0, "message": "first"}]
+    world.cloud.answers.append(Reply(200, {"data": ids("b"), "errors": errors}))
+    receipts = kept(make().send(crowd(3)))
+    assert [receipts[seq].reason for seq in (1, 2, 3)] == ["first", "", "third"]
+    assert receipts[2].provider_id == "b"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": ids("a", "b"), "errors": [{"index": "1", "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"index": 3, "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"index": -1, "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"index": True, "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"index": [1], "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"message": "bad"}]},
+        {"data": ids("a", "b"), "errors": ["bad"]},
+        {"data": ids("a"), "errors": [{"index": 1}, {"index": 1}, {"index": 2}, {"index": 2}]},
+        {"data": ids("a", "b"), "errors": 1},
+        {"data": ids("a", "b", "c"), "errors": {"1": "bad"}},
+        {"data": ids("a", "b", "c"), "errors": [{"index": 1, "message": "bad"}]},
+        {"data": [{}, {}, {}]},
+        {"data": [*ids("a", "b"), None]},
+        {"data": [*ids("a", "b"), {"id": 3}]},
+        {"data": ["a", "b", "c"]},
+        {"data": {"id": "a"}},
+        {"data": None},
+        ids("a", "b", "c"),
+        None,
+    ],
+)
+def test_an_answer_that_does_not_fit_the_call_puts_all_of_it_in_doubt(make, world, data) -> None:
+    world.cloud.answers.append(Reply(200, data))
+    receipts = kept(make().send(crowd(3)))
+    assert [receipts[seq].status for seq in (1, 2, 3)] == [Status.UNKNOWN] * 3
