@@ -117,7 +117,13 @@ class Sender:
                 return None
         now = self.clock()
         return self.ledger.claim(
-            self.issue.no, now=now, not_before=now - self.window, limit=limit, worker=self.worker, below=below
+            self.issue.no,
+            now=now,
+            not_before=now - self.window,
+            limit=limit,
+            worker=self.worker,
+            below=below,
+            seals=bool(self.provider.keeps_keys),
         )
 
     def _patiently(self, claim: Claim, watch: Watch) -> int:

@@ -47,7 +47,14 @@ class Settler:
                 yield receipt
 
     def complete(self, claim: Claim) -> Iterator[Receipt | None]:
-        """As `receipts`, and UNKNOWN for every other delivery of a claim whose sender died."""
+        """As `receipts`, and UNKNOWN for every other delivery of a claim whose sender died.
+
+        Where it would have sealed the claim before anything left, and had not, nothing has left.
+        """
+        if claim.sealed == b"":
+            why = "its sender died before it handed anything over"
+            yield from (Receipt(seq=each.seq, status=Status.PLANNED, reason=why) for each in claim.deliveries)
+            return
         silent = {each.seq for each in claim.deliveries}
         for receipt in self.receipts(claim):
             if receipt is not None:

@@ -53,7 +53,7 @@ def claim(first: int, size: int, *, batch_no: int = 1) -> Claim:
         due_at=NOW,
         revision=1,
         edition_hash=ISSUE.edition_hash,
-        sealed=b"",
+        sealed=None,
         deliveries=tuple(people),
     )
 
@@ -69,6 +69,7 @@ class World:
     closed: list[int] = field(default_factory=list)
     asked: list[tuple[datetime, datetime, int, str, int | None]] = field(default_factory=list)
     sealed: list[bytes] = field(default_factory=list)
+    seals: list[bool] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     reserved: list[tuple[int, float]] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
@@ -76,9 +77,18 @@ class World:
     now: datetime = NOW
 
     def claim(
-        self, issue_no: int, *, now: datetime, not_before: datetime, limit: int, worker: str, below: int | None = None
+        self,
+        issue_no: int,
+        *,
+        now: datetime,
+        not_before: datetime,
+        limit: int,
+        worker: str,
+        below: int | None = None,
+        seals: bool = False,
     ) -> Claim | None:
         assert issue_no == 1
+        self.seals.append(seals)
         self.asked.append((now, not_before, limit, worker, below))
         return self.claims.pop(0) if self.claims else None
 
@@ -472,6 +482,7 @@ def test_a_batch_is_sealed_before_the_call_where_the_provider_keeps_keys() -> No
     provider = FakeProvider(lambda seq: accepted(seq) if world.sealed else None, keeps_keys=KEYS)
     run(world, provider)
     assert world.sealed == [sealed_claim().sealed]
+    assert set(world.seals) == {True}
     assert set(world.outcomes.values()) == {Status.ACCEPTED}
 
 
@@ -480,6 +491,15 @@ def test_a_dead_senders_call_is_repeated_where_the_provider_keeps_keys() -> None
     assert run(world, provider)[0] == 3
     assert provider.sent == [1, 2, 3]
     assert set(world.outcomes.values()) == {Status.ACCEPTED}
+
+
+def test_what_a_dead_sender_would_have_sealed_and_had_not_never_left() -> None:
+    world = World(dead=[sealed_claim(sealed=b"")])
+    provider = FakeProvider(accepted, keeps_keys=KEYS)
+    run(world, provider)
+    assert provider.sent == []
+    assert world.outcomes == {1: Status.PLANNED, 2: Status.PLANNED, 3: Status.PLANNED}
+    assert world.closed == [1]
 
 
 def test_a_repeated_call_proves_nothing_by_what_it_did_not_do() -> None:
@@ -503,7 +523,7 @@ def left(person: Claimed) -> Claimed:
         {"claim": {"claimed_at": NOW + timedelta(hours=2)}},
         {"claim": {"sealed": b"other"}},
         {"provider": {"name": "another"}},
-        {"claim": {"sealed": b""}},
+        {"claim": {"sealed": None}},
         {"claim": {"due_at": NOW - timedelta(hours=37)}},
         {"claim": {"edition_hash": "sha256:older"}},
         {"claim": {"deliveries": (left(claim(1, 1).deliveries[0]), *claim(2, 2).deliveries)}},
