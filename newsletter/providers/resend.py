@@ -43,7 +43,7 @@ ERRORS: dict[tuple[int, str], tuple[type[NewsletterError] | None, str]] = {
 }
 _SAME_CALL_RUNS = (409, "concurrent_idempotent_requests")
 _OTHER_CONTENT = (409, "invalid_idempotent_request")
-_QUOTA_WAIT = {"daily_quota_exceeded": timedelta(hours=6), "monthly_quota_exceeded": timedelta(hours=24)}
+_QUOTA_WAIT = {"monthly_quota_exceeded": timedelta(hours=24)}  # of the others a quarter of a day
 
 
 class Resend:
@@ -258,6 +258,8 @@ def _name(answer: Answer) -> str:
 
 def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:
     known = ERRORS.get((answer.status, _name(answer)))
+    if known is None and answer.status == 429 and "quota" in _name(answer):
+        known = QuotaReached, "wait, or take a larger plan"
     if known is None and (answer.status == 429 or answer.status >= 500):
         # 429 in other words than Resend's is from what stands before it, and 5xx was no answer to a call.
         known = ProviderBusy, "set [provider] rate, if this comes often; see Resend's status page"
@@ -267,8 +269,13 @@ def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:
 def _error(answer: Answer) -> NewsletterError:
     """What an answer that took nothing means for the whole run."""
     raised, hint = _meaning(answer)
-    message = f"Resend: {answer.text('message')} ({_name(answer) or answer.status})"
+    message = f"Resend: {answer.text('message')} ({redacted(_name(answer)) or answer.status})"
     if raised is not None and issubclass(raised, ProviderBusy):
-        wait = answer.wait if raised is not QuotaReached else answer.wait or _QUOTA_WAIT.get(_name(answer))
-        return raised(message, hint=hint, wait=wait)
+        return raised(message, hint=hint, wait=_quota_wait(answer) if raised is QuotaReached else answer.wait)
     return ProviderRefused(message, hint=hint)
+
+
+def _quota_wait(answer: Answer) -> timedelta:
+    """Until a quota may be asked about again: a wait of seconds is that of the calls a second, and not of the quota."""
+    asked = answer.wait or timedelta(0)
+    return asked if asked >= timedelta(minutes=1) else _QUOTA_WAIT.get(_name(answer), timedelta(hours=6))

@@ -18,13 +18,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
 
 from newsletter.errors import ProviderBusy, ProviderRefused
 from newsletter.providers import connections
-from newsletter.providers.http import Answer, DoubtfulCall, Http, bearer, connect
+from newsletter.providers.http import LONGEST_WAIT, Answer, DoubtfulCall, Http, bearer, connect
 from tests.contract.providers.clouds import never
 
 Serve = Callable[[socket.socket, int], None]  # one connection, and the how-manyeth it is
+DAY_S = 24 * 60 * 60
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"x"}'
 
 
@@ -295,3 +299,42 @@ def test_a_key_that_cannot_be_a_header_stops_the_run_and_is_not_told() -> None:
     with pytest.raises(ProviderRefused) as refused:
         call(way("http://127.0.0.1:1", key="re_secret_secret\nX: y"))
     assert "secret" not in f"{refused.value!r} {refused.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": " 7 "}, 7),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"retry-after": "7", "ratelimit-reset": "3"}, 7),
+        ({"retry-after": "soon", "ratelimit-reset": "3"}, 3),
+        ({"retry-after": "", "ratelimit-reset": "3"}, 3),
+        ({"Retry-After": "9999999"}, DAY_S),
+        ({"Retry-After": "99999999999999999999"}, None),
+        ({"ratelimit-reset": "1795420800"}, None),  # an instant, and no number of seconds
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, DAY_S),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2359"}, DAY_S),
+        ({"Retry-After": "Mon, 01 Jan 0001 00:00:00 +2359"}, 0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "NaN"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "1e9"}, None),
+        ({"Retry-After": "5, 5"}, None),
+        ({"Retry-After": ","}, None),
+        ({"Retry-After": "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"}, None),
+        ({"Retry-After": "Fri, 99 Dec 2026 99:99:99 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_to_wait_is_read_whatever_it_says(headers: dict[str, str], wait_s: float | None) -> None:
+    wait = Answer(429, CaseInsensitiveDict(headers), None).wait
+    assert wait == (None if wait_s is None else timedelta(seconds=wait_s))
+
+
+@given(st.text(alphabet=" ,:+-0123456789.eEADFGMTWJnabceoduvr\t", max_size=40) | st.text(max_size=40))
+def test_no_wait_breaks_anything(said: str) -> None:
+    wait = Answer(429, {"Retry-After": said}, None).wait
+    assert wait is None or timedelta(0) <= wait <= LONGEST_WAIT

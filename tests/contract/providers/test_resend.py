@@ -255,3 +255,22 @@ def test_a_reader_whom_it_cannot_write_to_stops_nobody_else(make, world) -> None
         Status.ACCEPTED,
     ]
     assert "bücher" not in receipts[2].reason
+
+
+@pytest.mark.parametrize(
+    ("headers", "hours"),
+    [
+        ({}, 6),
+        ({"ratelimit-reset": "1"}, 6),  # of the calls a second, which every answer names
+        ({"retry-after": "1"}, 6),
+        ({"retry-after": "7200", "ratelimit-reset": "1"}, 2),
+    ],
+)
+def test_a_used_up_quota_is_not_asked_about_every_second(make, world, headers: dict[str, str], hours: int) -> None:
+    world.cloud.answers.append(error(429, "daily_quota_exceeded", "Daily quota reached", **headers))
+    leads_to(make(), QuotaReached, wait=timedelta(hours=hours))
+
+
+def test_a_quota_of_another_name_is_one(make, world) -> None:
+    world.cloud.answers.append(error(429, "weekly_quota_exceeded", "Quota reached"))
+    leads_to(make(), QuotaReached, wait=timedelta(hours=6))
