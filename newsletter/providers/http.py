@@ -196,13 +196,19 @@ def read_wait(asked: str, *, now: datetime) -> timedelta | None:
     return min(max(wait, timedelta(0)), LONGEST_WAIT)
 
 
-_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
-_SECRET = re.compile(r"\b(re_|key-|SG\.|AKIA)[A-Za-z0-9_.-]{6,}")
+# In a server's words: an address, however it is written; where on a host a link leads, for ours are personal; and keys.
+_ADDRESS = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|[^\s<>"'(),;:]+)(?:@|\uff20|%40|&\#64;)\s*[^\s<>"'(),;:]+""")
+_MOST_READ = 2000  # characters: the patterns take a time that grows with the square of a word's length
+_LINK = re.compile(r"""(https?://[^\s/?#<>"']+)[/?#][^\s<>"']*""", re.IGNORECASE)
+_SECRET = re.compile(
+    r"\b(?:re_|key-|SG\.|AKIA|ASIA)[A-Za-z0-9_.-]{6,}|\b[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}\b"
+    r"|(?i:\b(?:bearer|basic)\s+\S+|(?<=security-token:)\S+)"
+)
 
 
 def redacted(text: str) -> str:
-    """*text* on one line of at most 200 characters, without addresses and keys."""
-    return _SECRET.sub("…", _ADDRESS.sub("…", one_line(text)))[:200]
+    """*text* on one line of at most 200 characters, without addresses, personal links and keys."""
+    return _SECRET.sub("…", _ADDRESS.sub("…", _LINK.sub(r"\1/…", one_line(text[:_MOST_READ]))))[:200]
 
 
 def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - JSON

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from requests.structures import CaseInsensitiveDict
 
 from newsletter.errors import ProviderBusy, ProviderRefused
 from newsletter.providers import connections
-from newsletter.providers.http import LONGEST_WAIT, Answer, DoubtfulCall, Http, bearer, connect
+from newsletter.providers.http import LONGEST_WAIT, Answer, DoubtfulCall, Http, bearer, connect, redacted
 from tests.contract.providers.clouds import never
 
 Serve = Callable[[socket.socket, int], None]  # one connection, and the how-manyeth it is
@@ -338,3 +339,42 @@ def test_how_long_to_wait_is_read_whatever_it_says(headers: dict[str, str], wait
 def test_no_wait_breaks_anything(said: str) -> None:
     wait = Answer(429, {"Retry-After": said}, None).wait
     assert wait is None or timedelta(0) <= wait <= LONGEST_WAIT
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("no box for zoe@example.org here", "no box for … here"),
+        ("'zoe@example.org' or <zoe@example.org>", "'…' or <…>"),
+        ('no "zoe m"@example.org', "no …"),
+        ('no "zoe\\"m"@example.org', "no …"),
+        ("no zoe%40example.org", "no …"),
+        ("no zoe&#64;example.org", "no …"),
+        ("no zoe\uff20example.org", "no …"),
+        ("no zoe@\r\n example.org", "no …"),
+        ("no zoe+tag@bücher.example.", "no …"),
+        ("Missing final '@domain'", "Missing final '@domain'"),
+        ("see https://letters.example.org/leave/SeCrEt-tOkEn.", "see https://letters.example.org/…"),
+        ("see <https://letters.example.org/leave?t=SeCrEt> now", "see <https://letters.example.org/…> now"),
+        ("see <mailto:leave@example.org?subject=leave%20SeCrEt>", "see <mailto:…>"),
+        ("key re_SeCrEt12 here", "key … here"),
+        ("key key-0123456789abcdef is bad", "key … is bad"),
+        ("key 0123456789abcdef0123456789abcdef-01234567-89abcdef", "key …"),
+        ("AKIASECRET0123456789 ASIASECRET0123456789", "… …"),
+        ("Authorization: Bearer SeCrEt", "Authorization: …"),
+        ("authorization: basic YXBpOnNlY3JldA==", "authorization: …"),
+        ("x-amz-security-token:FwoGZXIvYXdzSeCrEt/+== host", "x-amz-security-token:… host"),
+        ("two\nlines\u202e", "two lines"),
+    ],
+)
+def test_no_address_personal_link_or_key_is_kept(said: str, kept: str) -> None:
+    assert redacted(said) == kept
+    assert len(redacted(said * 99)) <= 200
+    assert "ecret" not in redacted(said * 99).lower().replace("security-token", "")
+
+
+@pytest.mark.parametrize("said", ["x" * 8_000_000, '"' * 8_000_000, '"\\' * 4_000_000])
+def test_a_word_without_end_does_not_hold_anybody_up(said: str) -> None:
+    started = time.monotonic()
+    assert len(redacted(said)) == 200
+    assert time.monotonic() - started < 2
