@@ -28,6 +28,7 @@ CONNECT_S = 10.0
 CALL_S = 60.0  # all of a call; a lease is twice as long
 STOP_S = 5.0  # how long a call in flight may still take once the operator asked to stop
 BODY_LIMIT = 8 * 1024 * 1024  # of an answer
+LONGEST_WAIT = timedelta(days=1)  # that we believe: nobody is asked to leave a provider alone for months
 _LOOK_S = 0.1
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
@@ -55,8 +56,9 @@ class Answer(NamedTuple):
     @property
     def wait(self) -> timedelta | None:
         """How long it asks us to wait: Retry-After in seconds or as a date, else ratelimit-reset in seconds."""
-        asked = self.headers.get("Retry-After") or self.headers.get("ratelimit-reset")
-        return read_wait(asked) if asked else None
+        said = (self.headers.get(name) for name in ("Retry-After", "ratelimit-reset"))
+        waits = (read_wait(asked, now=datetime.now(UTC)) for asked in said if asked)
+        return next((wait for wait in waits if wait is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,24 +184,31 @@ def to_json(data: object) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def read_wait(asked: str) -> timedelta | None:
-    """A wait in seconds or until an HTTP date; None if it is neither."""
-    if re.fullmatch(r"\d{1,7}(\.\d+)?", asked.strip()):
-        return timedelta(seconds=float(asked))
+def read_wait(asked: str, *, now: datetime) -> timedelta | None:
+    """A wait in seconds or until a date of mail or HTTP, at most LONGEST_WAIT; None if it is neither."""
+    if re.fullmatch(r"[0-9]{1,7}(\.[0-9]+)?", asked.strip()):
+        return min(timedelta(seconds=float(asked)), LONGEST_WAIT)
     try:
         at = parsedate_to_datetime(asked)
-    except ValueError:
+        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
         return None
-    return max(timedelta(0), (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC))
+    return min(max(wait, timedelta(0)), LONGEST_WAIT)
 
 
-_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
-_SECRET = re.compile(r"\b(re_|key-|SG\.|AKIA)[A-Za-z0-9_.-]{6,}")
+# In a server's words: an address, however it is written; where on a host a link leads, for ours are personal; and keys.
+_ADDRESS = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|[^\s<>"'(),;:]+)(?:@|\uff20|%40|&\#64;)\s*[^\s<>"'(),;:]+""")
+_MOST_READ = 2000  # characters: the patterns take a time that grows with the square of a word's length
+_LINK = re.compile(r"""(https?://[^\s/?#<>"']+)[/?#][^\s<>"']*""", re.IGNORECASE)
+_SECRET = re.compile(
+    r"\b(?:re_|key-|SG\.|AKIA|ASIA)[A-Za-z0-9_.-]{6,}|\b[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}\b"
+    r"|(?i:\b(?:bearer|basic)\s+\S+|(?<=security-token:)\S+)"
+)
 
 
 def redacted(text: str) -> str:
-    """*text* on one line of at most 200 characters, without addresses and keys."""
-    return _SECRET.sub("…", _ADDRESS.sub("…", one_line(text)))[:200]
+    """*text* on one line of at most 200 characters, without addresses, personal links and keys."""
+    return _SECRET.sub("…", _ADDRESS.sub("…", _LINK.sub(r"\1/…", one_line(text[:_MOST_READ]))))[:200]
 
 
 def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - JSON

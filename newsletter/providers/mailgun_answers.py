@@ -7,9 +7,9 @@ what others reported to have got from it (402, 420).
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
+from newsletter.providers.http import read_wait
 from newsletter.providers.verdict import Meaning, Rule
 
 _BUG = "this is a mistake of this program: please report it, with this message"
@@ -71,10 +71,4 @@ _AFTER = re.compile(r"try again after (.{20,40}?)\s*$", re.IGNORECASE)
 def wait_in(message: str, *, now: datetime) -> timedelta | None:
     """How long *message* asks to wait, if it names a date."""
     found = _AFTER.search(message)
-    if found is None:
-        return None
-    try:
-        until = parsedate_to_datetime(found[1])
-    except ValueError:
-        return None
-    return max(until.astimezone(UTC) - now, timedelta(0)) if until.tzinfo else None
+    return read_wait(found[1], now=now) if found else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 
 BATCH = 100
 CALL_BYTES = 10 * 1024 * 1024
+_PATH = "/emails/batch"
 _SAME_KEY_TRIES = 5
 _SAME_KEY_S = 2.0
+_SAME_KEY_MOST_S = 10.0
 
 # What an error means, by its `name` and, where one name means two things, its HTTP status: the class that it
 # raises (None: the call is looked at more closely), and what the operator must do.
@@ -40,7 +43,7 @@ ERRORS: dict[tuple[int, str], tuple[type[NewsletterError] | None, str]] = {
 }
 _SAME_CALL_RUNS = (409, "concurrent_idempotent_requests")
 _OTHER_CONTENT = (409, "invalid_idempotent_request")
-_QUOTA_WAIT = {"daily_quota_exceeded": timedelta(hours=6), "monthly_quota_exceeded": timedelta(hours=24)}
+_QUOTA_WAIT = {"monthly_quota_exceeded": timedelta(hours=24)}  # of the others a quarter of a day
 
 
 class Resend:
@@ -58,11 +61,16 @@ class Resend:
 
     def send(self, batch: Batch) -> Iterator[Receipt | None]:
         """One call for a hundred messages, or more where they are long."""
-        for number, (rows, bodies) in enumerate(_parts(batch)):
-            if self._stop():
-                yield from (Receipt(seq=row.seq, status=Status.PLANNED, reason="asked to stop") for row in rows)
+        rows, bodies = [], []
+        for row in batch.rows:
+            try:
+                bodies.append(to_json(_message(batch, row)))
+            except (KeyError, UnicodeEncodeError):
+                yield Receipt(seq=row.seq, status=Status.HELD, reason="a place of the letter cannot be filled")
                 continue
-            yield from self._call(rows, bodies, key=f"{batch.key}-{number}")
+            rows.append(row)
+        for number, (some, theirs) in enumerate(_parts(rows, bodies)):
+            yield from self._call(some, theirs, key=f"{batch.key}-{number}")
 
     def settle(self, batch: Batch) -> Iterator[Receipt | None]:  # noqa: ARG002 - the port's signature
         """Nothing beyond repeating the call: its list of messages can be searched by nothing that is ours."""
@@ -101,25 +109,43 @@ class Resend:
         """Close its connections."""
         self._http.close()
 
-    def _call(self, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
-        """The receipts of one call, repeated only where Resend says that it is still at it."""
+    def _call(self, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt | None]:
+        if self._stop():
+            yield from _all(rows, Status.PLANNED, "asked to stop")
+            return
         body = b"[" + b",".join(bodies) + b"]"
         headers = {"Content-Type": "application/json", "Idempotency-Key": key, "x-batch-validation": "permissive"}
+        yield None
+        try:
+            answer = self._http.post(_PATH, body, headers)
+        except DoubtfulCall as err:
+            yield from _unknown(rows, str(err))
+            return
+        if (answer.status, _name(answer)) == _SAME_CALL_RUNS:
+            yield from self._running(answer, rows, body, headers)
+        else:
+            yield from self._read(answer, rows, bodies, key=key)
+
+    def _running(
+        self, answer: Answer, rows: Sequence[Row], body: bytes, headers: Mapping[str, str]
+    ) -> Iterator[Receipt | None]:
+        """Ask again for a call that Resend says it is still at; until it is done, no answer says that nothing left."""
         for _ in range(_SAME_KEY_TRIES):
-            try:
-                answer = self._http.post("/emails/batch", body, headers)
-            except DoubtfulCall as err:
-                yield from _unknown(rows, str(err))
-                return
-            if (answer.status, _name(answer)) != _SAME_CALL_RUNS:
-                yield from self._read(answer, rows, bodies, key=key)
-                return
             if self._stop():
                 break
-            time.sleep(min(answer.wait.total_seconds(), 10) if answer.wait else _SAME_KEY_S)
+            wait = answer.wait
+            time.sleep(_SAME_KEY_S if wait is None else min(wait.total_seconds(), _SAME_KEY_MOST_S))
+            yield None
+            with suppress(DoubtfulCall, ProviderBusy, ProviderRefused):
+                answer = self._http.post(_PATH, body, headers)
+                if answer.status == 200:
+                    yield from _accepted(answer, rows)
+                    return
         yield from _unknown(rows, "the same call was still running")
 
-    def _read(self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
+    def _read(
+        self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str
+    ) -> Iterator[Receipt | None]:
         if answer.status == 200:
             yield from _accepted(answer, rows)
         elif (answer.status, _name(answer)) == _OTHER_CONTENT:
@@ -131,7 +157,9 @@ class Resend:
                 raise _error(answer)
             yield from self._halves(answer, rows, bodies, key=key)
 
-    def _halves(self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
+    def _halves(
+        self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str
+    ) -> Iterator[Receipt | None]:
         """Where one message made it refuse all of a call, find that one."""
         if len(rows) == 1:
             yield Receipt(seq=rows[0].seq, status=Status.REFUSED, reason=answer.text("message"))
@@ -151,21 +179,16 @@ EVENTS = {
 }
 
 
-def _parts(batch: Batch) -> Iterator[tuple[list[Row], list[bytes]]]:
-    """The batch in parts that fit into a call: the same ones for the same batch."""
-    rows: list[Row] = []
-    bodies: list[bytes] = []
-    size = 0
-    for row in batch.rows:
-        body = to_json(_message(batch, row))
-        if rows and (size + len(body) > CALL_BYTES or len(rows) == BATCH):
-            yield rows, bodies
-            rows, bodies, size = [], [], 0
-        rows.append(row)
-        bodies.append(body)
+def _parts(rows: Sequence[Row], bodies: Sequence[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[bytes]]]:
+    """The messages in parts that fit into a call: the same ones for the same batch."""
+    first = size = 0
+    for index, body in enumerate(bodies):
+        if index > first and (size + len(body) > CALL_BYTES or index - first == BATCH):
+            yield rows[first:index], bodies[first:index]
+            first, size = index, 0
         size += len(body)
     if rows:
-        yield rows, bodies
+        yield rows[first:], bodies[first:]
 
 
 def _message(batch: Batch, row: Row) -> dict[str, Any]:
@@ -221,7 +244,11 @@ def _refused(answer: Answer, count: int) -> dict[int, str] | None:
 
 
 def _unknown(rows: Sequence[Row], reason: str) -> Iterator[Receipt]:
-    return (Receipt(seq=row.seq, status=Status.UNKNOWN, reason=reason) for row in rows)
+    return _all(rows, Status.UNKNOWN, reason)
+
+
+def _all(rows: Sequence[Row], status: Status, reason: str) -> Iterator[Receipt]:
+    return (Receipt(seq=row.seq, status=status, reason=reason) for row in rows)
 
 
 def _name(answer: Answer) -> str:
@@ -231,6 +258,8 @@ def _name(answer: Answer) -> str:
 
 def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:
     known = ERRORS.get((answer.status, _name(answer)))
+    if known is None and answer.status == 429 and "quota" in _name(answer):
+        known = QuotaReached, "wait, or take a larger plan"
     if known is None and (answer.status == 429 or answer.status >= 500):
         # 429 in other words than Resend's is from what stands before it, and 5xx was no answer to a call.
         known = ProviderBusy, "set [provider] rate, if this comes often; see Resend's status page"
@@ -240,8 +269,13 @@ def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:
 def _error(answer: Answer) -> NewsletterError:
     """What an answer that took nothing means for the whole run."""
     raised, hint = _meaning(answer)
-    message = f"Resend: {answer.text('message')} ({_name(answer) or answer.status})"
+    message = f"Resend: {answer.text('message')} ({redacted(_name(answer)) or answer.status})"
     if raised is not None and issubclass(raised, ProviderBusy):
-        wait = answer.wait if raised is not QuotaReached else answer.wait or _QUOTA_WAIT.get(_name(answer))
-        return raised(message, hint=hint, wait=wait)
+        return raised(message, hint=hint, wait=_quota_wait(answer) if raised is QuotaReached else answer.wait)
     return ProviderRefused(message, hint=hint)
+
+
+def _quota_wait(answer: Answer) -> timedelta:
+    """Until a quota may be asked about again: a wait of seconds is that of the calls a second, and not of the quota."""
+    asked = answer.wait or timedelta(0)
+    return asked if asked >= timedelta(minutes=1) else _QUOTA_WAIT.get(_name(answer), timedelta(hours=6))

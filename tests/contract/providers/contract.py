@@ -177,6 +177,20 @@ class CloudContract(ProviderContract):
             kept(make().send(crowd(2)))
         assert caught.value.wait == timedelta(seconds=7)
 
+    @pytest.mark.parametrize("status", [200, 400, 403, 409, 418, 422, 429, 500])
+    def test_no_answer_can_bring_an_address_into_a_reason_or_an_error(
+        self, make: Callable[..., Provider], world: CloudWorld, status: int
+    ) -> None:
+        whom = "zoe@example.org"
+        said = dict.fromkeys(("message", "Message", "name", "__type", "code", "id", "error"), whom)
+        world.cloud.answers.append(Reply(status, said, {"x-amzn-ErrorType": whom} if status == 403 else {}))
+        try:
+            texts = [each.reason for each in kept(make().send(crowd(1))).values()]
+        except NewsletterError as err:
+            texts = [str(err), err.hint]
+        assert texts
+        assert not [text for text in texts if "@" in text]
+
 
 def same_call_sends_once(provider: Provider, world: World, batch: Batch) -> None:
     """Assert that a repeated batch is known again."""

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,13 +19,17 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given
+from hypothesis import strategies as st
+from requests.structures import CaseInsensitiveDict
 
 from newsletter.errors import ProviderBusy, ProviderRefused
 from newsletter.providers import connections
-from newsletter.providers.http import Answer, DoubtfulCall, Http, bearer, connect
+from newsletter.providers.http import LONGEST_WAIT, Answer, DoubtfulCall, Http, bearer, connect, redacted
 from tests.contract.providers.clouds import never
 
 Serve = Callable[[socket.socket, int], None]  # one connection, and the how-manyeth it is
+DAY_S = 24 * 60 * 60
 OK = b'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{"id":"x"}'
 
 
@@ -295,3 +300,81 @@ def test_a_key_that_cannot_be_a_header_stops_the_run_and_is_not_told() -> None:
     with pytest.raises(ProviderRefused) as refused:
         call(way("http://127.0.0.1:1", key="re_secret_secret\nX: y"))
     assert "secret" not in f"{refused.value!r} {refused.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": " 7 "}, 7),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": "1.5"}, 1.5),
+        ({"retry-after": "7", "ratelimit-reset": "3"}, 7),
+        ({"retry-after": "soon", "ratelimit-reset": "3"}, 3),
+        ({"retry-after": "", "ratelimit-reset": "3"}, 3),
+        ({"Retry-After": "9999999"}, DAY_S),
+        ({"Retry-After": "99999999999999999999"}, None),
+        ({"ratelimit-reset": "1795420800"}, None),  # an instant, and no number of seconds
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, DAY_S),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2359"}, DAY_S),
+        ({"Retry-After": "Mon, 01 Jan 0001 00:00:00 +2359"}, 0),
+        ({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "NaN"}, None),
+        ({"Retry-After": "inf"}, None),
+        ({"Retry-After": "1e9"}, None),
+        ({"Retry-After": "5, 5"}, None),
+        ({"Retry-After": ","}, None),
+        ({"Retry-After": "Fri, 31 Dec 99999999999999999999 23:59:59 GMT"}, None),
+        ({"Retry-After": "Fri, 99 Dec 2026 99:99:99 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_how_long_to_wait_is_read_whatever_it_says(headers: dict[str, str], wait_s: float | None) -> None:
+    wait = Answer(429, CaseInsensitiveDict(headers), None).wait
+    assert wait == (None if wait_s is None else timedelta(seconds=wait_s))
+
+
+@given(st.text(alphabet=" ,:+-0123456789.eEADFGMTWJnabceoduvr\t", max_size=40) | st.text(max_size=40))
+def test_no_wait_breaks_anything(said: str) -> None:
+    wait = Answer(429, {"Retry-After": said}, None).wait
+    assert wait is None or timedelta(0) <= wait <= LONGEST_WAIT
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("no box for zoe@example.org here", "no box for … here"),
+        ("'zoe@example.org' or <zoe@example.org>", "'…' or <…>"),
+        ('no "zoe m"@example.org', "no …"),
+        ('no "zoe\\"m"@example.org', "no …"),
+        ("no zoe%40example.org", "no …"),
+        ("no zoe&#64;example.org", "no …"),
+        ("no zoe\uff20example.org", "no …"),
+        ("no zoe@\r\n example.org", "no …"),
+        ("no zoe+tag@bücher.example.", "no …"),
+        ("Missing final '@domain'", "Missing final '@domain'"),
+        ("see https://letters.example.org/leave/SeCrEt-tOkEn.", "see https://letters.example.org/…"),
+        ("see <https://letters.example.org/leave?t=SeCrEt> now", "see <https://letters.example.org/…> now"),
+        ("see <mailto:leave@example.org?subject=leave%20SeCrEt>", "see <mailto:…>"),
+        ("key re_SeCrEt12 here", "key … here"),
+        ("key key-0123456789abcdef is bad", "key … is bad"),
+        ("key 0123456789abcdef0123456789abcdef-01234567-89abcdef", "key …"),
+        ("AKIASECRET0123456789 ASIASECRET0123456789", "… …"),
+        ("Authorization: Bearer SeCrEt", "Authorization: …"),
+        ("authorization: basic YXBpOnNlY3JldA==", "authorization: …"),
+        ("x-amz-security-token:FwoGZXIvYXdzSeCrEt/+== host", "x-amz-security-token:… host"),
+        ("two\nlines\u202e", "two lines"),
+    ],
+)
+def test_no_address_personal_link_or_key_is_kept(said: str, kept: str) -> None:
+    assert redacted(said) == kept
+    assert len(redacted(said * 99)) <= 200
+    assert "ecret" not in redacted(said * 99).lower().replace("security-token", "")
+
+
+@pytest.mark.parametrize("said", ["x" * 8_000_000, '"' * 8_000_000, '"\\' * 4_000_000])
+def test_a_word_without_end_does_not_hold_anybody_up(said: str) -> None:
+    started = time.monotonic()
+    assert len(redacted(said)) == 200
+    assert time.monotonic() - started < 2
