@@ -44,7 +44,7 @@ class Runners(Scene):
         self._publish()
         with self._stage():
             tries = 0
-            while found.kills.total() < kills and tries < kills * 3 and self._to_come():
+            while found.kills["runner"] < kills and tries < kills * 3 and self._to_come():
                 tries += 1
                 self._some_runs(found)
             self._come_to_an_end()

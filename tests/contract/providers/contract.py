@@ -48,8 +48,6 @@ class World:
 class ProviderContract:
     """Inherit it, and give fixtures `world` and `make` (make(stop=…) is a provider that talks to the world)."""
 
-    faults: tuple[str, ...] = (DROP, HALF, SLOW, GARBAGE, RESET, FAIL)
-    secrets: tuple[str, ...] = ()
     held_names: tuple[str, ...] = ()  # names that it cannot carry, and holds
 
     def test_everyone_gets_one_and_a_receipt(self, make: Callable[..., Provider], world: World) -> None:
@@ -60,7 +58,6 @@ class ProviderContract:
         assert sorted(receipts) == [row.seq for row in batch.rows]
         assert sorted(each.to for each in world.accepted()) == sorted(row.address for row in batch.rows)
         assert sorted(each.ref for each in world.accepted()) == sorted(row.ref for row in batch.rows)
-        assert world.calls() == 1
 
     def test_a_message_holds_what_is_its_readers_and_nothing_of_others(
         self, make: Callable[..., Provider], world: World
@@ -92,7 +89,27 @@ class ProviderContract:
             assert message.headers["List-Unsubscribe"].startswith(f"<https://letters.example.org/leave/t{number}>")
             assert message.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
             assert message.headers["List-Id"] == "The Monday Letter <monday.letters.example.org>"
-            assert message.run == "2026-11-23-a-letter"
+
+    def test_asked_to_stop_it_ends_soon_and_says_what_is_true(
+        self, make: Callable[..., Provider], world: World
+    ) -> None:
+        started = time.monotonic()
+        receipts = kept(make(stop=lambda: True).send(crowd(5)))
+        assert time.monotonic() - started < 7
+        left = {row.seq for row in crowd(5).rows if row.address in {each.to for each in world.accepted()}}
+        assert {seq for seq, each in receipts.items() if each.status is Status.PLANNED}.isdisjoint(left)
+
+    def test_a_proof_that_it_works_can_be_asked_for(self, make: Callable[..., Provider]) -> None:
+        looks = list(make().examine())
+        assert looks
+        assert all(look.ok for look in looks), looks
+
+
+class CalledContract(ProviderContract):
+    """What every provider has to do that is somewhere else, and may refuse, lock out, or not be there."""
+
+    faults: tuple[str, ...] = (DROP, HALF, SLOW, GARBAGE, RESET, FAIL)
+    secrets: tuple[str, ...] = ()
 
     def test_one_bad_address_hurts_nobody_else(self, make: Callable[..., Provider], world: World) -> None:
         readers = [reader(number) for number in range(1, 12)]
@@ -117,20 +134,6 @@ class ProviderContract:
         with pytest.raises(ProviderBusy):
             kept(provider.send(crowd(2)))
 
-    def test_asked_to_stop_it_ends_soon_and_says_what_is_true(
-        self, make: Callable[..., Provider], world: World
-    ) -> None:
-        started = time.monotonic()
-        receipts = kept(make(stop=lambda: True).send(crowd(5)))
-        assert time.monotonic() - started < 7
-        left = {row.seq for row in crowd(5).rows if row.address in {each.to for each in world.accepted()}}
-        assert {seq for seq, each in receipts.items() if each.status is Status.PLANNED}.isdisjoint(left)
-
-    def test_a_proof_that_it_works_can_be_asked_for(self, make: Callable[..., Provider]) -> None:
-        looks = list(make().examine())
-        assert looks
-        assert all(look.ok for look in looks), looks
-
     def test_nothing_that_it_says_holds_a_secret_or_an_address(
         self, make: Callable[..., Provider], world: World, make_locked_out: Callable[..., Provider]
     ) -> None:
@@ -146,8 +149,14 @@ class ProviderContract:
         assert refused.value.hint
 
 
-class CloudContract(ProviderContract):
+class CloudContract(CalledContract):
     """What every provider has to do that is called over HTTP; its world is a CloudWorld."""
+
+    def test_a_batch_is_one_call_that_names_its_run(self, make: Callable[..., Provider], world: World) -> None:
+        provider = make()
+        kept(provider.send(crowd(provider.batch_size)))
+        assert world.calls() == 1
+        assert {message.run for message in world.accepted()} == {"2026-11-23-a-letter"}
 
     @pytest.mark.parametrize("status", [103, 202, 204, 408, 500, 501, 503, 524, 599])
     @pytest.mark.parametrize("said", ["", "rate limit exceeded, please try again after a minute"])
