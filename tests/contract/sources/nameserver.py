@@ -76,3 +76,8 @@ class Nameserver:
 def _quoted(kind: str):
     # What is quoted already is in several strings, as long records are.
     return lambda record: record if kind != "TXT" or record.startswith('"') else f'"{record}"'
+
+
+def in_strings(record: str) -> str:
+    """As long records stand in DNS: 255 bytes a string at most."""
+    return " ".join(f'"{record[start : start + 255]}"' for start in range(0, len(record), 255))

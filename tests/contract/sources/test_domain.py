@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from newsletter.sources.domain import Sender, Signing, examine
 from newsletter.sources.finding import Level
 from newsletter.sources.names import Dns
-from tests.contract.sources.nameserver import Nameserver
+from tests.contract.sources.nameserver import Nameserver, in_strings
 
 DOMAIN = "letters.monday.test"
 SENDER = Sender(
@@ -175,11 +175,6 @@ DER = RSA.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 SHORT_DER = SHORT.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 ED = Ed25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 P = base64.b64encode(DER).decode()
-
-
-def in_strings(record: str) -> str:
-    """As long records stand in DNS: 255 bytes a string at most."""
-    return " ".join(f'"{record[start : start + 255]}"' for start in range(0, len(record), 255))
 
 
 @pytest.mark.parametrize(

@@ -79,4 +79,4 @@ def test_what_is_wrong_is_an_error_only_where_letters_are_sent(put, what: str) -
     ((level, detail),) = put("pages.yml", text)
     assert level is WARNING
     assert words in detail
-    assert detail.startswith("pages.yml: ")
+    assert detail.startswith("pages.yml")
