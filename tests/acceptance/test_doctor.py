@@ -173,12 +173,13 @@ def test_a_runner_with_a_postgresql_forgets_nothing(
 def test_a_server_that_may_forget_what_it_confirmed_is_not_for_mailing_people(
     workplace: Workplace, server: Nameserver, cloud: Cloud, postgres: Postgres
 ) -> None:
-    url = postgres.url()
+    database = connect(postgres.url())
     reload(postgres, "ALTER SYSTEM SET fsync = off", fsync="off")
     try:
-        with connect(url).reading() as connection:
-            _, (found,) = durability._server(connect(url), connection, read_settings(workplace.root, {}), {})
+        with database.reading() as connection:
+            _, (found,) = durability._server(database, connection, read_settings(workplace.root, {}), {})
     finally:
+        database.close()
         reload(postgres, "ALTER SYSTEM RESET fsync", fsync="on")
     assert not found.ok
     assert "fsync" in found.fix

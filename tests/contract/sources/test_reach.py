@@ -32,7 +32,8 @@ class Site:
                 site.asked.append(f"{self.command} {self.path}")
                 site.pages.get(self.path, status(404))(self)
 
-            do_GET = do_HEAD
+            def do_GET(self) -> None:
+                self.do_HEAD()
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return format_datetime(site.date, usegmt=True)
