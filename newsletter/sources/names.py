@@ -63,9 +63,7 @@ class Names:
 
     def _ask(self, name: str, kind: str) -> list[object] | None:
         """The records of one kind; None where not even the name is known."""
-        left = self._until - monotonic()
-        if left <= 0:
-            raise Unanswered("no time was left to ask", reached=True)
+        left = self._until - monotonic()  # once it is negative, the question is not asked any more
         try:
             answer = self._resolver().resolve(
                 name, kind, lifetime=min(self._dns.question_s, left), search=False, raise_on_no_answer=False
