@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 
 from benchmarks.measure import Row, print_table, show_seconds
 
-NAMES = ("personalise", "message", "links", "commands", "importing", "engine", "submission", "merging")
+NAMES = ("personalise", "message", "links", "commands", "importing", "engine", "submission", "merging", "ticking")
 
 
 def main() -> int:
@@ -34,7 +34,7 @@ def main() -> int:
 
 def _rows(name: str, *, full: bool) -> Iterator[Row]:
     rows: Callable[..., Iterator[Row]] = import_module(f"benchmarks.{name}").rows
-    return rows(full=full) if name == "engine" else rows()
+    return rows(full=full) if name in ("engine", "ticking") else rows()
 
 
 def _confirmed_s() -> float:

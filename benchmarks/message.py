@@ -68,7 +68,7 @@ def letter_batch(edition: Edition, count: int) -> Batch:
         due_at=AT,
         revision=1,
         edition_hash=edition.hash,
-        sealed=b"",
+        sealed=None,
         deliveries=tuple(people),
     )
     issue = PlannedIssue(

@@ -7,8 +7,21 @@ set -eu
 if [ "${DRY_RUN:-}" = true ]; then
     exec ./nl tick --dry-run
 fi
+if [ -z "${NEWSLETTER_DATABASE_URL:-}" ] && ! grep -q '^database *= *"git+age"' newsletter.toml; then
+    # A file on a runner is gone with it: the next tick would know nothing of what this one sent.
+    echo "tick: there is no lasting database; set the secret NEWSLETTER_DATABASE_URL, or database = \"git+age\"" >&2
+    exit 2
+fi
 status=0
-./nl tick --for 25m --json >"$RUNNER_TEMP/tick.json" || status=$?
+./nl tick --for 25m --json >"$RUNNER_TEMP/tick.json" &
+# A cancelled run is signalled here only, and killed ten seconds later: pass it on, so that no batch is left in doubt.
+# TERM also for INT, which a process in the background does not hear.
+trap 'kill -s TERM $! 2>/dev/null' INT TERM
+wait $! || status=$?
+while kill -s 0 $! 2>/dev/null; do # that was our own signal; now wait for its end
+    status=0
+    wait $! || status=$?
+done
 if ! [ -s "$RUNNER_TEMP/tick.json" ]; then
     exit "$status" # it could not even begin; what it said is above
 fi

@@ -107,7 +107,12 @@ class _Slow:
 
 def _database(newsletter: Newsletter, environment: Mapping[str, str]) -> Iterator[Finding]:
     """All that is asked of the database; one thing after another, as they share its connection."""
-    yield from durability.examine(newsletter, environment)
+    found = list(durability.examine(newsletter, environment))
+    yield from found
+    if all(each.ok for each in found):
+        from newsletter.app import rhythm
+
+        yield from rhythm.examine(newsletter)
 
 
 def _keys(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:

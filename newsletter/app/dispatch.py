@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -41,23 +40,6 @@ LISTED = 10_000  # deliveries in doubt that are shown, or chosen from, at once
 
 Watch = Callable[[int], None]
 Tell = Callable[[str], None]
-
-
-@contextmanager
-def until_stopped() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; the second of them ends the process as usual."""
-    asked = threading.Event()
-
-    def ask(number: int, _frame: object) -> None:
-        asked.set()
-        signal.signal(number, before[signal.Signals(number)])
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield asked
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class Dispatch:
@@ -118,6 +100,8 @@ class Dispatch:
                 tell(f"The first {self._settings.canary_people:,} are out; waiting {left} for bounces before the rest.")
                 if stop.wait(left.total_seconds()):
                     return done
+                issue = self.planned(issue.issue_id)  # somebody may have paused or corrected it meanwhile
+                _refuse_halted(issue)
                 continue
             if verdict is not Verdict.UNDER_WAY:
                 break

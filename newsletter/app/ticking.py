@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from newsletter.app.dispatch import Dispatch, Tell
 from newsletter.app.newsletter import Newsletter
-from newsletter.app.sending import Sending
-from newsletter.app.serial import Serial
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Turn
 from newsletter.errors import NewsletterError
@@ -19,6 +17,11 @@ from newsletter.schedule import earliest
 from newsletter.store.agenda import SqlAgenda, SqlTurns
 from newsletter.usecases.prepare import its_time_has_come
 from newsletter.usecases.tick import Did, Ticker, rehearse
+
+if TYPE_CHECKING:
+    from newsletter.app.dispatch import Dispatch, Tell
+    from newsletter.app.sending import Sending
+    from newsletter.app.serial import Serial
 
 ALL_ZONES = timedelta(hours=50)  # from the first minute of a day until it is over everywhere
 SETTLING = timedelta(minutes=5)  # of a tick, at most, to ask about one letter's deliveries in doubt
@@ -60,7 +63,6 @@ class Ticking:
     def __init__(self, newsletter: Newsletter, *, tell: Tell) -> None:
         """Tick for *newsletter*; what somebody at a terminal would like to know goes to *tell*."""
         self._newsletter = newsletter
-        self._sending = Sending(newsletter)
         self._agenda = SqlAgenda(newsletter.database)
         self._turns = SqlTurns(newsletter.database)
         self._tell = tell
@@ -115,7 +117,8 @@ class Ticking:
             if earliest(date.fromisoformat(letter[:10])) <= now < earliest(date.fromisoformat(letter[:10])) + over
         ]
         planned = self._agenda.planned() if near else set()
-        return [letter for letter in near if letter not in planned] + self._serial.parts(now=now)
+        parts = self._serial.parts(now=now) if self._newsletter.workspace.series() else []
+        return [letter for letter in near if letter not in planned] + parts
 
     def plan(self, letter: str, *, now: datetime) -> int:
         """Plan an approved letter that is due for somebody; for how many people, and 0 if its time has not come."""
@@ -144,10 +147,22 @@ class Ticking:
         """How many deliveries are in doubt."""
         return self._sending.tally(issue).in_doubt
 
+    # Each brings modules that a tick with nothing due has no use for, and most ticks are that.
+
+    @cached_property
+    def _sending(self) -> Sending:
+        from newsletter.app.sending import Sending
+
+        return Sending(self._newsletter)
+
     @cached_property
     def _serial(self) -> Serial:
+        from newsletter.app.serial import Serial
+
         return Serial(self._newsletter)
 
     @cached_property
     def _dispatch(self) -> Dispatch:
+        from newsletter.app.dispatch import Dispatch
+
         return Dispatch(self._newsletter)

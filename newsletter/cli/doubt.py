@@ -8,8 +8,9 @@ from typing import BinaryIO
 
 import click
 
-from newsletter.app.dispatch import Dispatch, until_stopped
+from newsletter.app.dispatch import Dispatch
 from newsletter.app.newsletter import Newsletter
+from newsletter.app.signals import until_stopped
 from newsletter.cli.output import (
     confirm,
     instant,

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from newsletter.app.dispatch import until_stopped
 from newsletter.app.newsletter import Newsletter
+from newsletter.app.signals import until_stopped
 from newsletter.app.ticking import Ticking
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, root_of, say, with_newsletter
 from newsletter.cli.summary import as_data, as_markdown

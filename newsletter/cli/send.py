@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.app.dispatch import Dispatch, until_stopped
+from newsletter.app.dispatch import Dispatch
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.sending import Sending
+from newsletter.app.signals import until_stopped
 from newsletter.cli.output import (
     confirm,
     instant,

@@ -118,7 +118,8 @@ class Claim:
     `claimed_at` is the instant of the *first* claim of this batch, so that a resumed batch repeats the
     same bytes. Whoever left since the plan is not among `deliveries`: they were recorded as suppressed.
     `revision` and `edition_hash` are those that were current when it was claimed. `sealed` is the digest of
-    what was handed over, kept before the call for providers that recognise a repeated call; else empty.
+    what was handed over, kept before the call for providers that recognise a repeated call; empty while it is not yet,
+    and None where the sender seals nothing.
     """
 
     issue_no: int
@@ -128,7 +129,7 @@ class Claim:
     due_at: datetime
     revision: int
     edition_hash: str
-    sealed: bytes
+    sealed: bytes | None
     deliveries: tuple[Claimed, ...]
 
 

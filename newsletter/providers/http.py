@@ -19,16 +19,16 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NameResolutionError, NewConnectionError
 
-from newsletter.errors import ProviderBusy, ProviderRefused
+from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.pieces import one_line
+from newsletter.providers.connections import TellingAdapter, departure
 
 CONNECT_S = 10.0
 CALL_S = 60.0  # all of a call; a lease is twice as long
 STOP_S = 5.0  # how long a call in flight may still take once the operator asked to stop
 BODY_LIMIT = 8 * 1024 * 1024  # of an answer
+LONGEST_WAIT = timedelta(days=1)  # that we believe: nobody is asked to leave a provider alone for months
 _LOOK_S = 0.1
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
@@ -56,8 +56,9 @@ class Answer(NamedTuple):
     @property
     def wait(self) -> timedelta | None:
         """How long it asks us to wait: Retry-After in seconds or as a date, else ratelimit-reset in seconds."""
-        asked = self.headers.get("Retry-After") or self.headers.get("ratelimit-reset")
-        return read_wait(asked) if asked else None
+        said = (self.headers.get(name) for name in ("Retry-After", "ratelimit-reset"))
+        waits = (read_wait(asked, now=datetime.now(UTC)) for asked in said if asked)
+        return next((wait for wait in waits if wait is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +73,15 @@ class Http:
     session: requests.Session
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """The answer to one POST. Raises DoubtfulCall, ProviderBusy if nothing left, and ProviderRefused."""
-        return self._call("POST", path, body, headers)
+        """The answer to one POST. Raises DoubtfulCall, ProviderBusy if nothing left, and ProviderRefused.
+
+        Only a 200 says what was taken, and only a 3xx or 4xx that nothing was. A 202 or 204, an interim answer,
+        and whatever a gateway says of a server behind it (502, 504, 524) are in doubt, in whatever words.
+        """
+        answer = self._call("POST", path, body, headers)
+        if answer.status != 200 and not 300 <= answer.status < 500:
+            raise DoubtfulCall(f"{self.name} failed: {answer.text('message', 'Message')}")
+        return answer
 
     def get(self, path: str) -> Answer:
         """The answer to a GET. Raises ProviderBusy if there is none; asking again does no harm."""
@@ -115,6 +123,7 @@ class Http:
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         url = path if path.startswith(f"{self.url}/") else self.url + path
+        departure.left = False
         try:
             with self.session.request(
                 method,
@@ -127,25 +136,36 @@ class Http:
                 stream=True,
             ) as response:
                 raw = response.raw.read(BODY_LIMIT + 1, decode_content=True)
-                return Answer(response.status_code, response.headers, _parsed(raw))
-        except requests.exceptions.SSLError:
-            raise ProviderRefused(
+                answer = Answer(response.status_code, response.headers, _parsed(raw))
+        except Exception as err:  # noqa: BLE001 - of requests, of urllib3 while the answer was read, or of ours
+            if departure.left:
+                raise DoubtfulCall(f"the line broke ({type(err).__name__})") from None
+            raise self._unsent(err) from None
+        if answer.status < 200:
+            # The true answer is yet to come, and must not be taken for that of the next call.
+            self.session.close()
+        return answer
+
+    def _unsent(self, err: Exception) -> NewsletterError:
+        """What it means that a request could not even be begun."""
+        if isinstance(err, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(err):
+            return ProviderRefused(
                 f"{self.name} cannot be trusted: its certificate does not hold", hint="look at [provider] and the clock"
-            ) from None
-        except requests.exceptions.RequestException as err:
-            if _never_left(err):
-                raise ProviderBusy(f"{self.name} cannot be reached", hint="is the network there?") from None
-            raise DoubtfulCall(f"the line broke ({type(err).__name__})") from None
-        except Exception as err:  # noqa: BLE001 - urllib3's own, while the answer was read
-            raise DoubtfulCall(f"the answer broke off ({type(err).__name__})") from None
+            )
+        if isinstance(err, requests.exceptions.ConnectionError | requests.exceptions.Timeout):
+            return ProviderBusy(f"{self.name} cannot be reached", hint="is the network there?")
+        return ProviderRefused(
+            f"{self.name} cannot be called ({type(err).__name__})",
+            hint="look at its url in newsletter.toml, and for stray characters in its key",
+        )
 
 
 def connect(name: str, url: str, auth: Auth, stop: Callable[[], bool], *, call_s: float = CALL_S) -> Http:
     """A way to the API at *url*, with connections that are kept and nothing that is tried twice."""
     session = requests.Session()
     session.trust_env = False  # no .netrc may slip in other credentials
-    session.mount("http://", HTTPAdapter(max_retries=0))
-    session.mount("https://", HTTPAdapter(max_retries=0))
+    session.mount("http://", TellingAdapter())
+    session.mount("https://", TellingAdapter())
     return Http(name=name, url=url, auth=auth, stop=stop, call_s=call_s, session=session)
 
 
@@ -164,24 +184,31 @@ def to_json(data: object) -> bytes:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def read_wait(asked: str) -> timedelta | None:
-    """A wait in seconds or until an HTTP date; None if it is neither."""
-    if re.fullmatch(r"\d{1,7}(\.\d+)?", asked.strip()):
-        return timedelta(seconds=float(asked))
+def read_wait(asked: str, *, now: datetime) -> timedelta | None:
+    """A wait in seconds or until a date of mail or HTTP, at most LONGEST_WAIT; None if it is neither."""
+    if re.fullmatch(r"[0-9]{1,7}(\.[0-9]+)?", asked.strip()):
+        return min(timedelta(seconds=float(asked)), LONGEST_WAIT)
     try:
         at = parsedate_to_datetime(asked)
-    except ValueError:
+        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
+    except (ValueError, OverflowError):
         return None
-    return max(timedelta(0), (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime.now(UTC))
+    return min(max(wait, timedelta(0)), LONGEST_WAIT)
 
 
-_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
-_SECRET = re.compile(r"\b(re_|key-|SG\.|AKIA)[A-Za-z0-9_.-]{6,}")
+# In a server's words: an address, however it is written; where on a host a link leads, for ours are personal; and keys.
+_ADDRESS = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|[^\s<>"'(),;:]+)(?:@|\uff20|%40|&\#64;)\s*[^\s<>"'(),;:]+""")
+_MOST_READ = 2000  # characters: the patterns take a time that grows with the square of a word's length
+_LINK = re.compile(r"""(https?://[^\s/?#<>"']+)[/?#][^\s<>"']*""", re.IGNORECASE)
+_SECRET = re.compile(
+    r"\b(?:re_|key-|SG\.|AKIA|ASIA)[A-Za-z0-9_.-]{6,}|\b[0-9a-f]{32}-[0-9a-f]{8}-[0-9a-f]{8}\b"
+    r"|(?i:\b(?:bearer|basic)\s+\S+|(?<=security-token:)\S+)"
+)
 
 
 def redacted(text: str) -> str:
-    """*text* on one line of at most 200 characters, without addresses and keys."""
-    return _SECRET.sub("…", _ADDRESS.sub("…", one_line(text)))[:200]
+    """*text* on one line of at most 200 characters, without addresses, personal links and keys."""
+    return _SECRET.sub("…", _ADDRESS.sub("…", _LINK.sub(r"\1/…", one_line(text[:_MOST_READ]))))[:200]
 
 
 def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - JSON
@@ -191,12 +218,3 @@ def _parsed(raw: bytes) -> Any:  # noqa: ANN401 - JSON
         return json.loads(raw)
     except ValueError:
         return None
-
-
-def _never_left(err: requests.exceptions.RequestException) -> bool:
-    """Whether the connection was not even opened."""
-    if isinstance(err, requests.exceptions.ConnectTimeout):
-        return True
-    cause = err.args[0] if err.args else None
-    reason = cause.reason if isinstance(cause, MaxRetryError) else cause
-    return isinstance(reason, NewConnectionError | ConnectTimeoutError | NameResolutionError)

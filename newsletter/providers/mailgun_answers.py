@@ -7,14 +7,16 @@ what others reported to have got from it (402, 420).
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
+from newsletter.providers.http import read_wait
 from newsletter.providers.verdict import Meaning, Rule
 
 _BUG = "this is a mistake of this program: please report it, with this message"
 
 RULES: tuple[Rule, ...] = (
+    # Nobody says that these took nothing, in whatever words; the events will tell.
+    Rule((408, *range(500, 600)), r"", Meaning.DOUBT, ""),
     Rule((400,), r"^'?to'? parameter is not a valid address", Meaning.ROW, ""),
     Rule(
         (400, 403),
@@ -60,8 +62,6 @@ RULES: tuple[Rule, ...] = (
     Rule((413,), r"", Meaning.SETUP, "the letter is too large for Mailgun: shorten it"),
     Rule((420,), r"", Meaning.QUOTA, "see at Mailgun how much the account may send, and wait or upgrade"),
     Rule((429,), r"", Meaning.BUSY, "nothing to do but wait; lower provider.rate if it repeats"),
-    # Nobody says that a 5xx took nothing; the events will tell.
-    Rule((500, 502, 503, 504), r"", Meaning.DOUBT, ""),
     Rule((), r"", Meaning.SETUP, "see status.mailgun.com, and report this message if nothing is wrong there"),
 )
 
@@ -71,10 +71,4 @@ _AFTER = re.compile(r"try again after (.{20,40}?)\s*$", re.IGNORECASE)
 def wait_in(message: str, *, now: datetime) -> timedelta | None:
     """How long *message* asks to wait, if it names a date."""
     found = _AFTER.search(message)
-    if found is None:
-        return None
-    try:
-        until = parsedate_to_datetime(found[1])
-    except ValueError:
-        return None
-    return max(until.astimezone(UTC) - now, timedelta(0)) if until.tzinfo else None
+    return read_wait(found[1], now=now) if found else None

@@ -7,6 +7,7 @@ it: only one whose final dot was on its way may have been accepted.
 
 from __future__ import annotations
 
+import contextlib
 import smtplib
 import socket
 import ssl
@@ -29,6 +30,7 @@ TIMEOUTS_S = {
     Step.LONE_DOT: 600,
 }
 _CHUNK = 65536
+_RECORD = 16384  # octets of a TLS record: it arrives whole or counts for nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,8 @@ class Line:
         """Send and receive as much as goes without waiting."""
         try:
             self._receive()
-            self._send()
+            if not self.broken:
+                self._send()
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
             pass
         except OSError as err:
@@ -117,15 +120,11 @@ class Line:
             self.broken = f"no answer to {self._awaited[0][0]} in time"
 
     def close(self, *, politely: bool) -> None:
-        """Hang up, after QUIT if there is time for it."""
-        try:
-            if politely and not self.broken and self.idle:
-                self.sock.settimeout(2)
-                self.client.quit()
-        except (OSError, smtplib.SMTPException):
-            pass
-        finally:
-            self.client.close()
+        """Hang up, after QUIT; what the server says to that is no matter, and a silent one must not keep us."""
+        if politely and not self.broken and self.idle:
+            with contextlib.suppress(OSError):
+                self.sock.send(b"QUIT\r\n")
+        self.client.close()
 
     def _open(self, envelope: Envelope, before: bytes) -> None:
         """Send the commands that begin a message, after *before*."""
@@ -146,7 +145,11 @@ class Line:
         self._awaited.append((step, envelope))
 
     def _queue(self, data: bytes) -> None:
-        self._outgoing.append(data)
+        if isinstance(self.sock, ssl.SSLSocket):
+            # A record at a time: of more than one, nobody would tell which of them left when the line breaks.
+            self._outgoing.extend(data[start : start + _RECORD] for start in range(0, len(data), _RECORD))
+        else:
+            self._outgoing.append(data)
         self._queued += len(data)
 
     def _send(self) -> None:
@@ -188,7 +191,7 @@ class Line:
 
     def _heard(self, reply: Reply) -> None:
         """Go on by one reply."""
-        if not self._awaited or not 200 <= reply.code < 600:
+        if not self._awaited or not reply.answers(self._awaited[0][0]):
             self.broken = reply.said
             return
         step, envelope = self._awaited.popleft()

@@ -42,6 +42,10 @@ class Reply(NamedTuple):
         """Whether it is a yes."""
         return self.code < 400
 
+    def answers(self, step: Step) -> bool:
+        """Whether it can be the answer to *step*; else replies are out of step, and none means what it seems to."""
+        return 400 <= self.code < 600 or (self.code == 354 if step is Step.DATA else 200 <= self.code < 300)
+
     @property
     def said(self) -> str:
         """It in words for people: one line, no address."""

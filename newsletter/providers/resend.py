@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -15,8 +16,10 @@ from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 
 BATCH = 100
 CALL_BYTES = 10 * 1024 * 1024
+_PATH = "/emails/batch"
 _SAME_KEY_TRIES = 5
 _SAME_KEY_S = 2.0
+_SAME_KEY_MOST_S = 10.0
 
 # What an error means, by its `name` and, where one name means two things, its HTTP status: the class that it
 # raises (None: the call is looked at more closely), and what the operator must do.
@@ -37,11 +40,10 @@ ERRORS: dict[tuple[int, str], tuple[type[NewsletterError] | None, str]] = {
     (429, "rate_limit_exceeded"): (ProviderBusy, "set [provider] rate, if this comes often"),
     (429, "daily_quota_exceeded"): (QuotaReached, "wait for tomorrow, or take a larger plan"),
     (429, "monthly_quota_exceeded"): (QuotaReached, "take a larger plan"),
-    (503, "service_unavailable"): (ProviderBusy, "wait; see Resend's status page"),
 }
 _SAME_CALL_RUNS = (409, "concurrent_idempotent_requests")
 _OTHER_CONTENT = (409, "invalid_idempotent_request")
-_QUOTA_WAIT = {"daily_quota_exceeded": timedelta(hours=6), "monthly_quota_exceeded": timedelta(hours=24)}
+_QUOTA_WAIT = {"monthly_quota_exceeded": timedelta(hours=24)}  # of the others a quarter of a day
 
 
 class Resend:
@@ -59,11 +61,16 @@ class Resend:
 
     def send(self, batch: Batch) -> Iterator[Receipt | None]:
         """One call for a hundred messages, or more where they are long."""
-        for number, (rows, bodies) in enumerate(_parts(batch)):
-            if self._stop():
-                yield from (Receipt(seq=row.seq, status=Status.PLANNED, reason="asked to stop") for row in rows)
+        rows, bodies = [], []
+        for row in batch.rows:
+            try:
+                bodies.append(to_json(_message(batch, row)))
+            except (KeyError, UnicodeEncodeError):
+                yield Receipt(seq=row.seq, status=Status.HELD, reason="a place of the letter cannot be filled")
                 continue
-            yield from self._call(rows, bodies, key=f"{batch.key}-{number}")
+            rows.append(row)
+        for number, (some, theirs) in enumerate(_parts(rows, bodies)):
+            yield from self._call(some, theirs, key=f"{batch.key}-{number}")
 
     def settle(self, batch: Batch) -> Iterator[Receipt | None]:  # noqa: ARG002 - the port's signature
         """Nothing beyond repeating the call: its list of messages can be searched by nothing that is ours."""
@@ -102,37 +109,57 @@ class Resend:
         """Close its connections."""
         self._http.close()
 
-    def _call(self, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
-        """The receipts of one call, repeated only where Resend says that it is still at it."""
+    def _call(self, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt | None]:
+        if self._stop():
+            yield from _all(rows, Status.PLANNED, "asked to stop")
+            return
         body = b"[" + b",".join(bodies) + b"]"
         headers = {"Content-Type": "application/json", "Idempotency-Key": key, "x-batch-validation": "permissive"}
+        yield None
+        try:
+            answer = self._http.post(_PATH, body, headers)
+        except DoubtfulCall as err:
+            yield from _unknown(rows, str(err))
+            return
+        if (answer.status, _name(answer)) == _SAME_CALL_RUNS:
+            yield from self._running(answer, rows, body, headers)
+        else:
+            yield from self._read(answer, rows, bodies, key=key)
+
+    def _running(
+        self, answer: Answer, rows: Sequence[Row], body: bytes, headers: Mapping[str, str]
+    ) -> Iterator[Receipt | None]:
+        """Ask again for a call that Resend says it is still at; until it is done, no answer says that nothing left."""
         for _ in range(_SAME_KEY_TRIES):
-            try:
-                answer = self._http.post("/emails/batch", body, headers)
-            except DoubtfulCall as err:
-                yield from _unknown(rows, str(err))
-                return
-            if (answer.status, _name(answer)) != _SAME_CALL_RUNS:
-                yield from self._read(answer, rows, bodies, key=key)
-                return
             if self._stop():
                 break
-            time.sleep(min(answer.wait.total_seconds(), 10) if answer.wait else _SAME_KEY_S)
+            wait = answer.wait
+            time.sleep(_SAME_KEY_S if wait is None else min(wait.total_seconds(), _SAME_KEY_MOST_S))
+            yield None
+            with suppress(DoubtfulCall, ProviderBusy, ProviderRefused):
+                answer = self._http.post(_PATH, body, headers)
+                if answer.status == 200:
+                    yield from _accepted(answer, rows)
+                    return
         yield from _unknown(rows, "the same call was still running")
 
-    def _read(self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
+    def _read(
+        self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str
+    ) -> Iterator[Receipt | None]:
         if answer.status == 200:
             yield from _accepted(answer, rows)
         elif (answer.status, _name(answer)) == _OTHER_CONTENT:
             yield from _unknown(rows, "Resend had this call before, with other contents")
-        elif answer.status >= 500 and (answer.status, _name(answer)) not in ERRORS:
+        elif answer.status in (408, 409):
             yield from _unknown(rows, f"Resend failed: {answer.text('message')}")
         else:
             if _meaning(answer)[0] is not None:
                 raise _error(answer)
             yield from self._halves(answer, rows, bodies, key=key)
 
-    def _halves(self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt]:
+    def _halves(
+        self, answer: Answer, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str
+    ) -> Iterator[Receipt | None]:
         """Where one message made it refuse all of a call, find that one."""
         if len(rows) == 1:
             yield Receipt(seq=rows[0].seq, status=Status.REFUSED, reason=answer.text("message"))
@@ -152,21 +179,16 @@ EVENTS = {
 }
 
 
-def _parts(batch: Batch) -> Iterator[tuple[list[Row], list[bytes]]]:
-    """The batch in parts that fit into a call: the same ones for the same batch."""
-    rows: list[Row] = []
-    bodies: list[bytes] = []
-    size = 0
-    for row in batch.rows:
-        body = to_json(_message(batch, row))
-        if rows and (size + len(body) > CALL_BYTES or len(rows) == BATCH):
-            yield rows, bodies
-            rows, bodies, size = [], [], 0
-        rows.append(row)
-        bodies.append(body)
+def _parts(rows: Sequence[Row], bodies: Sequence[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[bytes]]]:
+    """The messages in parts that fit into a call: the same ones for the same batch."""
+    first = size = 0
+    for index, body in enumerate(bodies):
+        if index > first and (size + len(body) > CALL_BYTES or index - first == BATCH):
+            yield rows[first:index], bodies[first:index]
+            first, size = index, 0
         size += len(body)
     if rows:
-        yield rows, bodies
+        yield rows[first:], bodies[first:]
 
 
 def _message(batch: Batch, row: Row) -> dict[str, Any]:
@@ -188,26 +210,45 @@ def _message(batch: Batch, row: Row) -> dict[str, Any]:
 
 
 def _accepted(answer: Answer, rows: Sequence[Row]) -> Iterator[Receipt]:
-    """A receipt for each row: `errors` names the refused ones by index, `data` holds the others in order."""
-    data = answer.data if isinstance(answer.data, dict) else {}
-    ids, errors = data.get("data"), data.get("errors") or []
-    refused = {each.get("index"): each for each in errors if isinstance(each, dict)}
-    if not isinstance(ids, list) or len(ids) + len(refused) != len(rows):
+    """A receipt for each row: `errors` names the refused ones by index, `data` holds the others in their order.
+
+    Whether the refused ones leave a gap in `data` is not documented; both are understood. Where anything of it
+    does not fit, nobody can tell whose id is whose, and all of them are in doubt.
+    """
+    refused = _refused(answer, len(rows))
+    told = answer.data.get("data") if isinstance(answer.data, dict) else None
+    names = [each.get("id") if isinstance(each, dict) else None for each in told] if isinstance(told, list) else []
+    if refused and len(names) == len(rows) and not any(names[index] for index in refused):
+        names = [name for index, name in enumerate(names) if index not in refused]
+    taken = [name for name in names if isinstance(name, str) and name]
+    if refused is None or len(taken) < len(names) or len(taken) + len(refused) != len(rows):
         yield from _unknown(rows, "Resend's answer cannot be read")
         return
-    names = iter(ids)
+    following = iter(taken)
     for index, row in enumerate(rows):
         if index in refused:
-            reason = redacted(str(refused[index].get("message", "")))
-            yield Receipt(seq=row.seq, status=Status.REFUSED, reason=reason)
+            yield Receipt(seq=row.seq, status=Status.REFUSED, reason=refused[index])
         else:
-            said = next(names)
-            name = str(said.get("id", "")) if isinstance(said, dict) else ""
-            yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=name)
+            yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=next(following))
+
+
+def _refused(answer: Answer, count: int) -> dict[int, str] | None:
+    """Why each of the refused messages was, by its place among *count*; None if that cannot be read."""
+    errors = (answer.data.get("errors") or []) if isinstance(answer.data, dict) else None
+    if not isinstance(errors, list) or not all(isinstance(each, dict) for each in errors):
+        return None
+    places = [each.get("index") for each in errors]
+    if not all(type(place) is int and 0 <= place < count for place in places) or len(set(places)) < len(places):
+        return None
+    return {each["index"]: redacted(str(each.get("message") or "refused")) for each in errors}
 
 
 def _unknown(rows: Sequence[Row], reason: str) -> Iterator[Receipt]:
-    return (Receipt(seq=row.seq, status=Status.UNKNOWN, reason=reason) for row in rows)
+    return _all(rows, Status.UNKNOWN, reason)
+
+
+def _all(rows: Sequence[Row], status: Status, reason: str) -> Iterator[Receipt]:
+    return (Receipt(seq=row.seq, status=status, reason=reason) for row in rows)
 
 
 def _name(answer: Answer) -> str:
@@ -216,14 +257,25 @@ def _name(answer: Answer) -> str:
 
 
 def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:
-    return ERRORS.get((answer.status, _name(answer)), (ProviderRefused, "see Resend's documentation"))
+    known = ERRORS.get((answer.status, _name(answer)))
+    if known is None and answer.status == 429 and "quota" in _name(answer):
+        known = QuotaReached, "wait, or take a larger plan"
+    if known is None and (answer.status == 429 or answer.status >= 500):
+        # 429 in other words than Resend's is from what stands before it, and 5xx was no answer to a call.
+        known = ProviderBusy, "set [provider] rate, if this comes often; see Resend's status page"
+    return known or (ProviderRefused, "see Resend's documentation")
 
 
 def _error(answer: Answer) -> NewsletterError:
     """What an answer that took nothing means for the whole run."""
     raised, hint = _meaning(answer)
-    message = f"Resend: {answer.text('message')} ({_name(answer) or answer.status})"
+    message = f"Resend: {answer.text('message')} ({redacted(_name(answer)) or answer.status})"
     if raised is not None and issubclass(raised, ProviderBusy):
-        wait = answer.wait if raised is not QuotaReached else answer.wait or _QUOTA_WAIT.get(_name(answer))
-        return raised(message, hint=hint, wait=wait)
+        return raised(message, hint=hint, wait=_quota_wait(answer) if raised is QuotaReached else answer.wait)
     return ProviderRefused(message, hint=hint)
+
+
+def _quota_wait(answer: Answer) -> timedelta:
+    """Until a quota may be asked about again: a wait of seconds is that of the calls a second, and not of the quota."""
+    asked = answer.wait or timedelta(0)
+    return asked if asked >= timedelta(minutes=1) else _QUOTA_WAIT.get(_name(answer), timedelta(hours=6))

@@ -204,7 +204,7 @@ def _said(answer: Answer) -> str:
 
 
 def _error(rule: Rule, answer: Answer) -> NewsletterError:
-    text = f"SES: {_said(answer)} ({_type(answer) or answer.status})"
+    text = f"SES: {_said(answer)} ({redacted(_type(answer)) or answer.status})"
     if rule.meaning in (Meaning.DOUBT, Meaning.ROW):  # to a question, that is: nothing was to be sent
         return ProviderBusy(text, hint="try again later", wait=answer.wait)
     return rule.error(text, wait=answer.wait)

@@ -19,6 +19,8 @@ _BUG = "this is a mistake of this program: please report it, with this message"
 _LATER = "nothing to do: it is tried again later"
 
 ERRORS: tuple[Rule, ...] = (
+    # "A temporary failure of the server" is no word that nothing was taken, and no other 5xx is.
+    Rule(tuple(range(500, 600)), r"", Meaning.DOUBT, ""),
     Rule((), r"daily message quota exceeded", Meaning.QUOTA, _QUOTA),
     Rule((), r"maximum sending rate exceeded", Meaning.BUSY, _RATE),
     Rule(("ThrottlingException", "Throttling", "TooManyRequestsException", 429), r"", Meaning.BUSY, _RATE),
@@ -66,9 +68,8 @@ ERRORS: tuple[Rule, ...] = (
         Meaning.SETUP,
         _KEYS,
     ),
-    # It is said to have taken nothing: the request did not come to be served.
-    Rule(("ServiceUnavailable", "ServiceUnavailableException", "RequestTimeoutException"), r"", Meaning.BUSY, _LATER),
-    Rule(("InternalFailure", "InternalServerError", 408, 500, 502, 503, 504), r"", Meaning.DOUBT, ""),
+    Rule(("RequestTimeoutException",), r"", Meaning.BUSY, _LATER),  # it did not read all of the request, it says
+    Rule((408,), r"", Meaning.DOUBT, ""),
     Rule(("RequestEntityTooLargeException", 413), r"", Meaning.SETUP, "the letter is too large for SES: shorten it"),
     Rule((400,), r"", Meaning.SETUP, _BUG),
     Rule((), r"", Meaning.SETUP, "see health.aws.amazon.com, and report this message if nothing is wrong there"),

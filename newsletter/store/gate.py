@@ -15,15 +15,17 @@ from newsletter.store.tables import gates
 
 # One row is the queue, by the instant at which the next may step forward (a "virtual schedule", the leaky
 # bucket of ITU-T I.371 under its other name). Whoever comes moves it on by as long as their messages take.
+# No queue of living senders is longer than LONGEST: where it seems to be, a clock was put back.
+LONGEST = timedelta(minutes=15)
 _RESERVE = """
     INSERT INTO gates (provider, free_at, why) VALUES (:provider, {now} + :span, '')
-    ON CONFLICT (provider) DO UPDATE SET free_at = {later}(gates.free_at, {now}) + :span
+    ON CONFLICT (provider) DO UPDATE SET free_at = {earlier}({later}(gates.free_at, {now}), {now} + :longest) + :span
     RETURNING free_at - :span - {now}
 """
 # Senders' clocks differ, so the server's counts; on SQLite they are on one machine.
 _CLOCK = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)"
-_ON_SQLITE = text(_RESERVE.format(now=":now", later="max"))
-_ON_POSTGRESQL = text(_RESERVE.format(now=_CLOCK, later="greatest"))
+_ON_SQLITE = text(_RESERVE.format(now=":now", later="max", earlier="min"))
+_ON_POSTGRESQL = text(_RESERVE.format(now=_CLOCK, later="greatest", earlier="least"))
 
 _BLOCK = text("""
     INSERT INTO gates (provider, free_at, blocked_until, why) VALUES (:provider, 0, :until, :why)
@@ -43,7 +45,11 @@ class SqlGate:
 
         However many senders ask: in any span of time no more step forward than *rate* allows, and one batch.
         """
-        values: dict[str, object] = {"provider": provider, "span": ceil(count * 1000 / rate)}
+        values: dict[str, object] = {
+            "provider": provider,
+            "span": ceil(count * 1000 / rate),
+            "longest": LONGEST // timedelta(milliseconds=1),
+        }
         with self._db.quick() as quick:
             if quick.is_sqlite:
                 row = quick.first(_ON_SQLITE, values | {"now": int(now.timestamp() * 1000)})

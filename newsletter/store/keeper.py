@@ -71,12 +71,20 @@ class SavedLedger:
         self._saved_at = time.monotonic()
 
     def claim(
-        self, issue_no: int, *, now: datetime, not_before: datetime, limit: int, worker: str, below: int | None = None
+        self,
+        issue_no: int,
+        *,
+        now: datetime,
+        not_before: datetime,
+        limit: int,
+        worker: str,
+        below: int | None = None,
+        seals: bool = False,
     ) -> Claim | None:
         """As SqlLedger, and saved: nobody else has these deliveries."""
         return self._durably(
             lambda: self._ledger.claim(
-                issue_no, now=now, not_before=not_before, limit=limit, worker=worker, below=below
+                issue_no, now=now, not_before=not_before, limit=limit, worker=worker, below=below, seals=seals
             )
         )
 

@@ -57,10 +57,19 @@ def next_due(quick: Quick, issue_no: int, *, now: int, not_before: int, below: i
     return Batch._make(columns)._replace(revision=revision), edition_hash
 
 
-def take(quick: Quick, batch: Batch, *, hi: int, now: int, hand: str) -> Batch:
-    """Claim the deliveries from the batch's `lo` up to *hi*; what is beyond stays planned."""
-    taken = batch._replace(hi=hi, claimed_at=batch.claimed_at or now, worker=hand, sealed=None)
-    mine: dict[str, object] = {"claimed_at": taken.claimed_at, "now": now, "worker": hand, "revision": taken.revision}
+def take(quick: Quick, batch: Batch, *, hi: int, now: int, hand: str, seals: bool) -> Batch:
+    """Claim the deliveries from the batch's `lo` up to *hi*; what is beyond stays planned.
+
+    With *seals*, nothing of it leaves before it is sealed.
+    """
+    taken = batch._replace(hi=hi, claimed_at=batch.claimed_at or now, worker=hand, sealed=b"" if seals else None)
+    mine: dict[str, object] = {
+        "claimed_at": taken.claimed_at,
+        "now": now,
+        "worker": hand,
+        "revision": taken.revision,
+        "sealed": taken.sealed,
+    }
     named: dict[str, object] = {"issue": batch.issue_no, "first": batch.lo}
     if hi < batch.hi:
         quick.run(statements.MOVE_UP, named | {"lo": hi})
@@ -166,7 +175,7 @@ def claim_of(
         due_at=instant(batch.due_at),
         revision=batch.revision,
         edition_hash=edition_hash,
-        sealed=bytes(batch.sealed or b""),
+        sealed=None if batch.sealed is None else bytes(batch.sealed),
         deliveries=tuple(
             [Claimed(seq=seq, person=who, deferrals=times.get(seq, 0), barred=why) for seq, who, why in found]
         ),

@@ -35,14 +35,22 @@ class SqlLedger:
         self._db = db
 
     def claim(
-        self, issue_no: int, *, now: datetime, not_before: datetime, limit: int, worker: str, below: int | None = None
+        self,
+        issue_no: int,
+        *,
+        now: datetime,
+        not_before: datetime,
+        limit: int,
+        worker: str,
+        below: int | None = None,
+        seals: bool = False,
     ) -> Claim | None:
         """The next due deliveries, at most *limit*, durably ours before the provider is called.
 
         Only what was due after *not_before*, and only with a number under *below*; None if nothing is left to
         claim now, or the issue is paused or cancelled. That, the edition, and whether each person may still be
         mailed are asked here, in the transaction that claims. The claim's `worker` is the hand of *worker* that
-        has it: no other claim has the same.
+        has it: no other claim has the same. With *seals*, it will be sealed before anything of it leaves.
         """
         at, since = epoch(now), epoch(not_before)
         while True:
@@ -52,7 +60,7 @@ class SqlLedger:
                     return None
                 batch, edition_hash = found
                 hi = min(batch.hi, batch.lo + limit, below or batch.hi)
-                taken = leases.take(quick, batch, hi=hi, now=at, hand=hand_of(worker))
+                taken = leases.take(quick, batch, hi=hi, now=at, hand=hand_of(worker), seals=seals)
                 leases.hold_members(quick, taken)
                 # By what was known of the batch before: one that was never claimed has no outcomes to leave out.
                 asked = taken._replace(claimed_at=batch.claimed_at)

@@ -101,6 +101,7 @@ SPLIT_OFF = insert(batches).values(
     lease_until=_LEASE,
     worker=bindparam("worker"),
     revision=bindparam("revision"),
+    sealed=bindparam("sealed"),
 )
 
 TAKE = (
@@ -112,7 +113,7 @@ TAKE = (
         lease_until=_LEASE,
         worker=bindparam("worker"),
         revision=bindparam("revision"),
-        sealed=None,
+        sealed=bindparam("sealed"),
     )
 )
 

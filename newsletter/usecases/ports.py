@@ -49,13 +49,21 @@ class Ledger(Protocol):
     """Claim, then send, then record: the durable truth about every delivery."""
 
     def claim(
-        self, issue_no: int, *, now: datetime, not_before: datetime, limit: int, worker: str, below: int | None = None
+        self,
+        issue_no: int,
+        *,
+        now: datetime,
+        not_before: datetime,
+        limit: int,
+        worker: str,
+        below: int | None = None,
+        seals: bool = False,
     ) -> Claim | None:
         """The next due deliveries, at most *limit*, durably ours before the provider is called.
 
         Only what was due after *not_before*, and only with a number under *below*; None if nothing is left to
         claim now, or the issue is paused or cancelled. The claim's `worker` is a name of its own, new each time,
-        so that an older claim can never record for a newer one.
+        so that an older claim can never record for a newer one. With *seals*, nothing leaves before `seal`.
         """
 
     def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:

@@ -32,7 +32,8 @@ def send_proof(
         variant=filler.variant(person, now=now),
         values=filler.values(person, at=now),
     )
-    for receipt in provider.send(Batch(letter=letter, claimed_at=now, rows=(row,))):
-        if receipt is not None:
-            return receipt, letter.subject.fill(row.values).decode()
+    # To the end: a provider that takes nothing says so after the receipts, and why.
+    receipts = [each for each in provider.send(Batch(letter=letter, claimed_at=now, rows=(row,))) if each is not None]
+    if receipts:
+        return receipts[0], letter.subject.fill(row.values).decode()
     raise ProviderRefused(f"{provider.name} did not say what became of the proof", hint="send another one")

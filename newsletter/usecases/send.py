@@ -17,7 +17,7 @@ from newsletter.delivery.retry import Breaker, next_try
 from newsletter.errors import LetterHalted, ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.usecases.fill import Filler
 from newsletter.usecases.ports import Controls, Gate, Ledger, Provider
-from newsletter.usecases.settle import Settler
+from newsletter.usecases.settle import Settler, seal_of
 
 RENEW_EVERY = timedelta(seconds=20)  # a batch is asked for again so often; who was stopped meanwhile notices
 REOPEN_EVERY = timedelta(seconds=30)  # how often deliveries are looked for whose wait is over
@@ -67,30 +67,39 @@ class Sender:
         Only of deliveries with a number under *below*. Raises ProviderBusy, ProviderRefused or LetterHalted
         when it has to end before that.
         """
-        done = self._settle_abandoned(watch)
+        done = self._settle_abandoned(watch) or 0
         reopened_at = None
         while not self.wait(0):
             now = self.clock()
-            if reopened_at is None or now - reopened_at > REOPEN_EVERY:
+            if reopened_at is None or _is_over(now - reopened_at, REOPEN_EVERY):
                 self.ledger.reopen(self.issue.no, now=now)
                 reopened_at = now
             claim = self._claim(below)
-            if claim is None:
+            if claim is not None:
+                done += self._patiently(claim, watch)
+                continue
+            # Nobody else may come for those who died while this one was at work.
+            late = self._settle_abandoned(watch)
+            if late is None:
                 break
-            done += self._patiently(claim, watch)
+            done += late
         return done
 
-    def _settle_abandoned(self, watch: Watch) -> int:
+    def _settle_abandoned(self, watch: Watch) -> int | None:
+        """How many deliveries of dead senders' batches are settled now; None if there was no such batch."""
         settler = Settler(
             issue=self.issue, fillers=self.fillers, provider=self.provider, window=self.window, clock=self.clock
         )
-        done = 0
-        while claim := self.ledger.abandoned(self.issue.no, now=self.clock(), worker=self.worker):
+        done = None
+        while not self.wait(0):
+            claim = self.ledger.abandoned(self.issue.no, now=self.clock(), worker=self.worker)
+            if claim is None:
+                break
             # Recorded without digests: what was filled then may differ from what is known now.
-            book = _Book(self, claim, {}, watch)
+            book = _Book(self, claim, {}, watch, since=self.clock())
             book.keep_all(settler.complete(claim))
             book.close()
-            done += book.done
+            done = (done or 0) + book.done
         return done
 
     def _claim(self, below: int | None) -> Claim | None:
@@ -108,7 +117,13 @@ class Sender:
                 return None
         now = self.clock()
         return self.ledger.claim(
-            self.issue.no, now=now, not_before=now - self.window, limit=limit, worker=self.worker, below=below
+            self.issue.no,
+            now=now,
+            not_before=now - self.window,
+            limit=limit,
+            worker=self.worker,
+            below=below,
+            seals=bool(self.provider.keeps_keys),
         )
 
     def _patiently(self, claim: Claim, watch: Watch) -> int:
@@ -134,8 +149,9 @@ class Sender:
         self.gate.block(self.provider.name, until=now + wait, why=err.message, now=now)
 
     def _hand_over(self, claim: Claim, watch: Watch) -> _Book:
+        since = self.clock()
         batch, held = self.fillers(claim.edition_hash).batch(self.issue, claim)
-        book = _Book(self, claim, {row.seq: values_digest(row.values) for row in batch.rows}, watch)
+        book = _Book(self, claim, {row.seq: values_digest(row.values) for row in batch.rows}, watch, since=since)
         book.keep_all(held)
         book.flush()  # before the call: whoever settles this batch later must not take them for handed over
         try:
@@ -151,7 +167,9 @@ class Sender:
 
     def _call(self, batch: Batch, claim: Claim, book: _Book) -> None:
         if self.provider.keeps_keys:
-            self.ledger.seal(claim, digest=batch.digest, now=self.clock())
+            self.ledger.seal(claim, digest=seal_of(batch, self.provider), now=self.clock())
+        else:
+            book.renew()
         book.keep_all(self.provider.send(batch))
 
     def _judge(self, book: _Book) -> None:
@@ -174,12 +192,15 @@ class Sender:
 class _Book:
     """The receipts of one claim on their way into the ledger."""
 
-    def __init__(self, sender: Sender, claim: Claim, digests: Mapping[int, bytes], watch: Watch) -> None:
+    def __init__(
+        self, sender: Sender, claim: Claim, digests: Mapping[int, bytes], watch: Watch, *, since: datetime
+    ) -> None:
+        """Keep the receipts of *claim*, which was ours at the instant *since*."""
         self._sender, self._claim, self._digests, self._watch = sender, claim, digests, watch
         self._deferrals = {each.seq: each.deferrals for each in claim.deliveries}
         self._pending: list[Receipt] = []
         self.done = 0  # deliveries of it that are settled now
-        self._renewed_at = sender.clock()
+        self._renewed_at = since
         self.seen: dict[int, Status] = {}
 
     def keep_all(self, receipts: Iterable[Receipt | None]) -> None:
@@ -189,12 +210,18 @@ class _Book:
                 if receipt is not None:
                     self._pending.append(self._timed(receipt))
                     self.seen[receipt.seq] = receipt.status
-                stale = self._sender.clock() - self._renewed_at > RENEW_EVERY
-                if len(self._pending) >= self._sender.provider.record_every or stale:
+                if len(self._pending) >= self._sender.provider.record_every:
                     self._write()
+                else:
+                    self.renew()
         except BaseException:
             self.flush()
             raise
+
+    def renew(self) -> None:
+        """See whether the batch is still ours, if that was long ago: this machine may have slept. Raises LeaseLost."""
+        if _is_over(self._sender.clock() - self._renewed_at, RENEW_EVERY):
+            self._write()
 
     def flush(self) -> None:
         """Record what is pending."""
@@ -209,7 +236,11 @@ class _Book:
 
     def close(self) -> None:
         """Give the batch back with what is pending."""
-        self._write(close=True)
+        try:
+            self._write(close=True)
+        except BaseException:
+            self.flush()
+            raise
 
     def _timed(self, receipt: Receipt) -> Receipt:
         """*receipt*, and where it puts off a delivery, until when."""
@@ -221,11 +252,19 @@ class _Book:
         return replace(receipt, wait=wait)
 
     def _write(self, *, close: bool = False) -> None:
-        """Record what is pending, and with it a sign of life. Raises LeaseLost if the batch is not ours any more."""
-        written, self._pending = self._pending, []
-        self._renewed_at = self._sender.clock()
-        self._sender.ledger.record(self._claim, written, digests=self._digests, now=self._renewed_at, close=close)
+        """Record what is pending, and with it a sign of life. Raises LeaseLost if the batch is not ours any more.
+
+        It stays pending where that fails: the same again is no error, and what is known must not turn to doubt.
+        """
+        now, written = self._sender.clock(), self._pending
+        self._sender.ledger.record(self._claim, written, digests=self._digests, now=now, close=close)
+        self._renewed_at, self._pending = now, []
         settled = sum(receipt.status is not Status.PLANNED for receipt in written)
         self.done += settled
         if settled:
             self._watch(settled)
+
+
+def _is_over(passed: timedelta, most: timedelta) -> bool:
+    """Whether more than *most* has passed; so it has where a clock was put back, for all that anybody knows."""
+    return not timedelta(0) <= passed <= most

@@ -10,16 +10,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from newsletter.app.dispatch import Dispatch
 from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.outcome import Receipt, Status
+from newsletter.delivery.plan import PlannedIssue
 from newsletter.settings.read import read_settings
 from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
+from newsletter.usecases.canary import Verdict
 from tests.acceptance.workplace import AFTER_ALL_ZONES, ISSUE, Workplace
 from tests.cloud.resend import KEY, resend
 from tests.cloud.server import DROP, Cloud
@@ -269,3 +272,20 @@ def test_a_letter_whose_first_are_refused_halts_itself(workplace: Workplace, clo
     (found,) = workplace.run("status", f"{today}-now", "--json").data
     assert found["stands"] == "paused"
     assert found["by_status"]["planned"] >= 360
+
+
+def test_a_letter_that_is_paused_while_the_canary_waits_does_not_go_on(
+    planned: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter([(Verdict.WAITING, timedelta(0)), (Verdict.NONE, timedelta(0))])
+
+    def canary(dispatch: Dispatch, issue: PlannedIssue) -> tuple[Verdict, timedelta]:
+        verdict = next(said)
+        if verdict[0] is Verdict.WAITING:
+            dispatch.controls.pause(issue.no, by="somebody", why="a wrong link", now=dispatch._newsletter.clock())
+        return verdict
+
+    monkeypatch.setattr(Dispatch, "_canary", canary)
+    done = planned.run("send", ISSUE, "--yes")
+    assert done.exit_code == 3
+    assert "it is paused: a wrong link" in done.stderr

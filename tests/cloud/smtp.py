@@ -54,6 +54,7 @@ class Script:
     delay_s: float = 0.0  # before each group of replies, as distance would
     split: bool = False  # replies in pieces of a few octets
     multiline: bool = False
+    most: int = 0  # connections it has at once, 0 for any; others are greeted with 421
     journal: Path | None = None
     commands: list[str] = field(default_factory=list)
 
@@ -64,7 +65,7 @@ class Server:
     def __init__(self, script: Script | None = None, *, port: int = 0) -> None:
         self.script = script or Script()
         self.mails: list[Mail] = []
-        self.connections = 0
+        self.connections = self.open = 0
         self._lock = threading.Lock()
         self._socket = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port: int = self._socket.getsockname()[1]
@@ -74,6 +75,8 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # else one more would be let in
         self._socket.close()
 
     def serve(self) -> None:
@@ -85,6 +88,7 @@ class Server:
                 return
             with self._lock:
                 self.connections += 1
+                self.open += 1
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def take(self, mail: Mail) -> None:
@@ -100,8 +104,15 @@ class Server:
             self.mails.append(mail)
 
     def _talk(self, connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError, _HangUp):
-            _Talk(self, connection).run()
+        try:
+            with connection, contextlib.suppress(OSError, _HangUp):
+                if self.script.most and self.open > self.script.most:
+                    connection.sendall(b"421 4.7.0 too many connections\r\n")
+                else:
+                    _Talk(self, connection).run()
+        finally:
+            with self._lock:
+                self.open -= 1
 
 
 class _HangUp(Exception):

@@ -75,6 +75,8 @@ class Found:
 class Scene:
     """A newsletter, its provider and its senders."""
 
+    seconds = 50  # that a send takes, if nothing is killed
+
     def __init__(
         self, folder: Path, provider: str, *, people: int, senders: int, postgres: Postgres | None, url: str, seed: int
     ) -> None:
@@ -125,7 +127,7 @@ class Scene:
     def _found_newsletter(self) -> None:
         self._newsletter("init", str(self.folder), config=False)
         settings = (self.folder / "newsletter.toml").read_text()
-        rate = max(20, self.people // 50)  # so that a send takes long enough to be killed often
+        rate = max(10, self.people // self.seconds)  # so that a send takes long enough to be killed often
         settings = settings.partition("[provider]")[0] + (
             f'[provider]\nname = "{self.provider}"\nrate = {rate}\n\n[canary]\npeople = 0\nlimit_percent = 100\n\n'
             + SETTINGS[self.provider].format(port=self.port)

@@ -26,7 +26,15 @@ from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED
 from tests.unit import letters
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CHANGELOG.md", "docs/guide.md", "docs/operations.md", "docs/commands.md", "docs/house.md")
+PAGES = (
+    "README.md",
+    "CHANGELOG.md",
+    "docs/guide.md",
+    "docs/operations.md",
+    "docs/commands.md",
+    "docs/setup.md",
+    "docs/house.md",
+)
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 CHECKOUT_ONLY = {"demo", "drill", "test", "lint"}  # words of ./nl that are no commands of newsletter
 

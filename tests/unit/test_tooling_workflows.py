@@ -32,11 +32,21 @@ def complaints(text):
     for name, job in workflow["jobs"].items():
         if "timeout-minutes" not in job:
             yield f"{name} has no timeout-minutes"
+        if "schedule" in triggers and writes(job) and not queues(job.get("concurrency", {})):
+            yield f"{name} writes, and another run of it could be thrown away or end it"
         for step in job.get("steps", []):
             if "${{" in step.get("run", ""):
                 yield f"an expression inside run: {step['run']}"
     if "schedule" in triggers:
         yield from complaints_about_schedules(triggers)
+
+
+def writes(job):
+    return job.get("permissions", {}).get("contents") == "write"
+
+
+def queues(group):
+    return group.get("queue") == "max" and group.get("cancel-in-progress") is False
 
 
 def complaints_about_schedules(triggers):
@@ -84,6 +94,8 @@ jobs:
       - uses: actions/setup-python@{SHA}
       - uses: actions/setup-python@{SHA} # v6
       - run: echo ${{{{ github.event.issue.title }}}}
+    permissions:
+      contents: write
 """
 
 
@@ -93,6 +105,7 @@ def test_the_checks_can_fail():
         "not pinned to a full SHA with its version beside it: actions/checkout@v6",
         f"not pinned to a full SHA with its version beside it: actions/setup-python@{SHA}",
         "a has no timeout-minutes",
+        "a writes, and another run of it could be thrown away or end it",
         "an expression inside run: echo ${{ github.event.issue.title }}",
         "a schedule beside push or pull_request: after 60 quiet days both are switched off",
         "a minute that everyone picks: 0 8 * * 1",

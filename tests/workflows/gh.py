@@ -28,8 +28,12 @@ elif words[:2] == ["issue", "view"]:
     answer = kept["issues"][int(words[2]) - 1]["said"][-1]
 elif words[:2] == ["issue", "comment"]:
     kept["issues"][int(words[2]) - 1]["said"].append(option("--body"))
-elif words[0] == "api" and "--jq" in words:
-    answer = kept["last"]
+elif words[0] == "api" and "/runs?" in words[1]:
+    answer = json.dumps({"workflow_runs": [{"created_at": kept["last"]}] if kept.get("last") else []})
+elif words[0] == "api" and "PUT" not in words:
+    answer = json.dumps(
+        {"state": kept.get("state", "active"), "created_at": kept.get("created", "2026-01-01T00:00:00Z")}
+    )
 elif words[0] != "api" and words[:2] != ["label", "create"]:
     sys.exit(f"gh: nobody knows {words}")
 DESK.write_text(json.dumps(kept))

@@ -55,6 +55,7 @@ class Runner:
     secrets: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     kill: tuple[str, float] | None = None  # a step's name, and after how many seconds
+    cancel: tuple[str, float] | None = None  # the same; GitHub signals the step's first process, and no other
 
     def run(self, workflow: str, event: Event) -> Ran:
         """All jobs of a workflow, those first that others need."""
@@ -82,7 +83,7 @@ class Runner:
     def _context(self, event: Event) -> dict[str, Any]:
         github = {
             "event_name": event.name,
-            "event": {"repository": {"fork": False}, **event.payload},
+            "event": {"repository": {"fork": False, "default_branch": "main"}, **event.payload},
             "ref_name": event.ref_name,
             "repository": REPOSITORY,
             "server_url": "https://github.com",
@@ -139,12 +140,16 @@ class Runner:
             start_new_session=True,
         )  # fmt: skip
         kill = self.kill[1] if self.kill and self.kill[0] == step.get("name") else None
+        cancel = self.cancel[1] if self.cancel and self.cancel[0] == step.get("name") else None
         try:
-            said, _ = process.communicate(timeout=kill)
+            said, _ = process.communicate(timeout=kill or cancel)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            if kill is None:
+                process.send_signal(signal.SIGINT)
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
+                ran.killed = True
             said, _ = process.communicate()
-            ran.killed = True
         ran.log += said
         return _LOST if ran.killed and kill is not None else process.returncode
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts import heartbeat
 from tests.workflows.conftest import Desk, make_origin
 from tests.workflows.steps import Event, Runner
 
@@ -18,6 +19,13 @@ NL = """#!/bin/sh
 echo "$@" >>"$CALLS"
 if [ "$1" = tick ] && [ "$2" != --dry-run ]; then cat "$SAYS"; exit "$(cat "$SAYS.code")"; fi
 """
+IN_GIT = 'database = "git+age"\n'
+SLOW = '#!/bin/sh\n[ "$1" = tick ] && sleep 60\ntrue\n'
+STOPPED = """#!/bin/bash
+[ "$1" = tick ] || exit 0
+trap 'echo "told to stop"  >&2; sleep 0.5; echo "stopped in good order" >&2; exit 4' TERM
+for i in {1..600}; do sleep 0.1; done
+"""
 NOTHING = {"planned": {}, "sent": {}, "settled": {}, "in_doubt": {}, "held": {}, "problems": []}
 Make = Callable[..., Runner]
 
@@ -26,7 +34,7 @@ class Newsletter:
     """Stands for the newsletter: says what it is told to say, and keeps how it was called."""
 
     def __init__(self, folder: Path) -> None:
-        self.origin = make_origin(folder, nl=NL)
+        self.origin = make_origin(folder, nl=NL, files={"newsletter.toml": IN_GIT})
         self._calls, self._says = folder / "calls", folder / "says"
         self.environment = {"CALLS": str(self._calls), "SAYS": str(self._says)}
         self.says({})
@@ -106,11 +114,32 @@ def test_a_tick_that_cannot_begin_fails_and_is_told(newsletter: Newsletter, runn
 
 
 def test_a_runner_that_is_lost_is_told(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
-    slow = make_origin(newsletter.origin.parent / "slow", nl='#!/bin/sh\n[ "$1" = tick ] && sleep 60\ntrue\n')
+    slow = make_origin(newsletter.origin.parent / "slow", nl=SLOW, files={"newsletter.toml": IN_GIT})
     ran = runner(slow, kill=("Do what is due", 1.0)).run("send.yml", TICK)
     assert ran.killed
     assert ran.results["tick"] == "failure"
     assert desk.issues[0]["said"][0].startswith("A tick did not come to its end")
+
+
+def test_a_tick_that_is_cancelled_is_told_to_stop_and_waited_for(
+    newsletter: Newsletter, runner: Make, tmp_path: Path
+) -> None:
+    origin = make_origin(tmp_path / "stopped", nl=STOPPED, files={"newsletter.toml": IN_GIT})
+    ran = runner(origin, cancel=("Do what is due", 1.0)).run("send.yml", TICK)
+    assert ran.log.count("told to stop") == 1
+    assert "stopped in good order" in ran.log
+
+
+def test_without_a_lasting_database_nothing_is_sent(runner: Make, tmp_path: Path) -> None:
+    """A ledger that is gone with the runner would let the next tick mail everybody again."""
+    files = {"newsletter.toml": 'database = "sqlite:///subscribers/newsletter.db"\n'}
+    origin = make_origin(tmp_path / "forgetful", nl='#!/bin/sh\necho "called: $1"\n', files=files)
+    ran = runner(origin).run("send.yml", TICK)
+    assert ran.results["tick"] == "failure"
+    assert "called: tick" not in ran.log
+    assert "no lasting database" in ran.log
+    lasting = runner(origin, secrets={"NEWSLETTER_DATABASE_URL": "postgresql://db.example.org/letters"})
+    assert "no lasting database" not in lasting.run("send.yml", TICK).log
 
 
 def test_no_problem_can_write_an_output_of_its_own(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
@@ -130,22 +159,60 @@ def test_a_pause_takes_what_was_typed_as_text(newsletter: Newsletter, runner: Ma
     assert not list(machine.home.rglob("pwned"))
 
 
-@pytest.mark.parametrize(("hours", "told"), [(2, 0), (29, 0), (31, 1), (None, 1)])
-def test_ticks_that_stopped_coming_are_noticed(
-    newsletter: Newsletter, runner: Make, desk: Desk, hours: int | None, told: int
-) -> None:
-    last = datetime.now(UTC) - timedelta(hours=hours or 0)
-    desk.last_run(f"{last:%Y-%m-%dT%H:%M:%SZ}" if hours else "")
+ENABLE = ["api", "--silent", "--method", "PUT", "repos/somebody/letters/actions/workflows/send.yml/enable"]
+
+
+def listen(newsletter: Newsletter, runner: Make) -> None:
     ran = runner(newsletter.origin).run("heartbeat.yml", Event(name="schedule"))
     assert ran.results == {"listen": "success"}, ran.log
+
+
+def hours_ago(hours: float) -> str:
+    return f"{datetime.now(UTC) - timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}"
+
+
+# No two ticks are further apart than 37 hours, and it waits for 6 more.
+@pytest.mark.parametrize(("hours", "told"), [(2, 0), (44, 1)])
+@pytest.mark.parametrize("fact", ["last", "created"])  # a schedule that never ran is as old as its file
+def test_ticks_that_stopped_coming_are_noticed(
+    newsletter: Newsletter, runner: Make, desk: Desk, *, fact: str, hours: int, told: int
+) -> None:
+    desk.knows(**{fact: hours_ago(hours)})
+    listen(newsletter, runner)
     assert len(desk.issues) == told
-    assert [
-        "api",
-        "--silent",
-        "--method",
-        "PUT",
-        "repos/somebody/letters/actions/workflows/send.yml/enable",
-    ] in desk.calls
+    assert ENABLE in desk.calls
+
+
+def test_a_schedule_that_somebody_switched_off_stays_off(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
+    desk.knows(last=hours_ago(500), state="disabled_manually")
+    listen(newsletter, runner)
+    assert ENABLE not in desk.calls
+    assert desk.issues == []
+
+
+def test_only_scheduled_runs_count_as_ticks(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
+    listen(newsletter, runner)
+    asked = next(call[1] for call in desk.calls if "/runs?" in call[1])
+    assert asked.endswith("/runs?event=schedule&status=success&per_page=1")
+
+
+@pytest.mark.parametrize(
+    ("after", "tick"),
+    [
+        ("2026-11-23T08:00", "2026-11-23T08:17"),  # a Monday: twice an hour
+        ("2026-11-23T08:17", "2026-11-23T08:47"),  # later, never the same
+        ("2026-11-24T12:47", "2026-11-25T05:41"),  # from the last of Tuesday to the one of Wednesday
+        ("2026-11-28T05:41", "2026-11-29T18:17"),  # the longest silence: Saturday to Sunday evening
+    ],
+)
+def test_the_next_tick_is_that_of_the_schedule(after: str, tick: str) -> None:
+    lines = heartbeat.crons(heartbeat.SCHEDULE.read_text())
+    assert heartbeat.next_tick(lines, datetime.fromisoformat(after)) == datetime.fromisoformat(tick)
+
+
+@pytest.mark.parametrize(("line", "yes"), [("*/7 8-9 * * 1", True), ("*/7 8-9 * * 2", False), ("1 * * * *", False)])
+def test_a_cron_line_is_read(line: str, yes: bool) -> None:
+    assert heartbeat.starts(line, datetime(2026, 11, 23, 8, 14, tzinfo=UTC)) is yes
 
 
 def test_each_of_the_two_schedules_keeps_the_other(newsletter: Newsletter, runner: Make, desk: Desk) -> None:

@@ -6,6 +6,7 @@ import html
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,8 +15,11 @@ from newsletter.delivery.outcome import Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.pieces import one_line
 from newsletter.usecases.ports import Provider
-from tests.cloud.server import DROP, FAIL, GARBAGE, HALF, RESET, SLOW, Delivered
+from tests.cloud.server import DROP, FAIL, GARBAGE, HALF, RESET, SLOW, Delivered, Reply
 from tests.contract.providers.letters import NAMES, batch_of, crowd, reader
+
+if TYPE_CHECKING:
+    from tests.contract.providers.clouds import CloudWorld
 
 
 def kept(receipts: Iterable[Receipt | None]) -> dict[int, Receipt]:
@@ -140,6 +144,52 @@ class ProviderContract:
             assert "@" not in text
             assert not [secret for secret in self.secrets if secret in text]
         assert refused.value.hint
+
+
+class CloudContract(ProviderContract):
+    """What every provider has to do that is called over HTTP; its world is a CloudWorld."""
+
+    @pytest.mark.parametrize("status", [103, 202, 204, 408, 500, 501, 503, 524, 599])
+    @pytest.mark.parametrize("said", ["", "rate limit exceeded, please try again after a minute"])
+    def test_an_answer_that_does_not_say_what_was_taken_is_in_doubt(
+        self, make: Callable[..., Provider], world: CloudWorld, status: int, said: str
+    ) -> None:
+        world.cloud.answers.append(Reply(status, {"message": said} if said else None))
+        receipts = kept(make().send(crowd(2)))
+        assert {each.status for each in receipts.values()} == {Status.UNKNOWN}
+        assert len(receipts) == 2
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    def test_a_redirect_is_not_followed_and_nothing_left(
+        self, make: Callable[..., Provider], world: CloudWorld, status: int
+    ) -> None:
+        world.cloud.answers.append(Reply(status, None, {"Location": f"{world.cloud.url}/elsewhere"}))
+        with pytest.raises(ProviderRefused):
+            kept(make().send(crowd(2)))
+        assert len(world.cloud.calls) == 1
+
+    @pytest.mark.parametrize("data", [None, [], "slow down", {"message": 7}])
+    def test_too_many_requests_is_never_a_fault_of_the_set_up(
+        self, make: Callable[..., Provider], world: CloudWorld, data: object
+    ) -> None:
+        world.cloud.answers.append(Reply(429, data, {"Retry-After": "7"}))
+        with pytest.raises(ProviderBusy) as caught:
+            kept(make().send(crowd(2)))
+        assert caught.value.wait == timedelta(seconds=7)
+
+    @pytest.mark.parametrize("status", [200, 400, 403, 409, 418, 422, 429, 500])
+    def test_no_answer_can_bring_an_address_into_a_reason_or_an_error(
+        self, make: Callable[..., Provider], world: CloudWorld, status: int
+    ) -> None:
+        whom = "zoe@example.org"
+        said = dict.fromkeys(("message", "Message", "name", "__type", "code", "id", "error"), whom)
+        world.cloud.answers.append(Reply(status, said, {"x-amzn-ErrorType": whom} if status == 403 else {}))
+        try:
+            texts = [each.reason for each in kept(make().send(crowd(1))).values()]
+        except NewsletterError as err:
+            texts = [str(err), err.hint]
+        assert texts
+        assert not [text for text in texts if "@" in text]
 
 
 def same_call_sends_once(provider: Provider, world: World, batch: Batch) -> None:

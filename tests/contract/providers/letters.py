@@ -76,7 +76,7 @@ def batch_of(*readers: Claimed, at: datetime = AT, with_filler: Filler | None = 
         due_at=at,
         revision=1,
         edition_hash="e" * 64,
-        sealed=b"",
+        sealed=None,
         deliveries=readers,
     )
     batch, held = (with_filler or letter_filler()).batch(ISSUE, claim)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,9 +14,9 @@ from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, Qu
 from newsletter.providers import resend as module
 from newsletter.providers.resend import ERRORS, Resend
 from tests.cloud.resend import KEY, error, resend
-from tests.cloud.server import DROP, HALF, Cloud
+from tests.cloud.server import DROP, HALF, Cloud, Reply
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
-from tests.contract.providers.contract import ProviderContract, kept, leads_to, same_call_sends_once
+from tests.contract.providers.contract import CloudContract, kept, leads_to, same_call_sends_once
 from tests.contract.providers.letters import crowd
 
 
@@ -43,7 +44,7 @@ def make_nowhere() -> Callable[..., Resend]:
     return lambda: Resend(url=nowhere(), api_key=KEY, stop=never)
 
 
-class TestResend(ProviderContract):
+class TestResend(CloudContract):
     secrets = (KEY, "re_a_wrong_key_1234")
 
 
@@ -135,3 +136,141 @@ def test_its_events_are_read() -> None:
 def test_a_file_that_holds_no_events_is_refused(make) -> None:
     with pytest.raises(ProviderRefused, match="cannot be read"):
         list(make().read_events(b"ref,status\n"))
+
+
+def ids(*names: str) -> list[dict[str, str]]:
+    return [{"id": name} for name in names]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": ids("a", "c"), "errors": [{"index": 1, "message": "bad"}]},
+        {"data": ids("a", "c"), "errors": [{"message": "bad", "index": 1, "name": "validation_error"}]},
+        {"data": [*ids("a"), None, *ids("c")], "errors": [{"index": 1, "message": "bad"}]},
+        {"data": [*ids("a"), {}, *ids("c")], "errors": [{"index": 1, "message": "bad"}]},
+    ],
+)
+def test_each_id_goes_to_its_message_and_each_error_to_its_own(make, world, data) -> None:
+    world.cloud.answers.append(Reply(200, data))
+    receipts = kept(make().send(crowd(3)))
+    assert [(receipts[seq].status, receipts[seq].provider_id) for seq in (1, 2, 3)] == [
+        (Status.ACCEPTED, "a"),
+        (Status.REFUSED, ""),
+        (Status.ACCEPTED, "c"),
+    ]
+    assert receipts[2].reason == "bad"
+
+
+def test_errors_may_come_in_any_order(make, world) -> None:
+    errors = [{"index": 2, "message": "third"}, {"index": 0, "message": "first"}]
+    world.cloud.answers.append(Reply(200, {"data": ids("b"), "errors": errors}))
+    receipts = kept(make().send(crowd(3)))
+    assert [receipts[seq].reason for seq in (1, 2, 3)] == ["first", "", "third"]
+    assert receipts[2].provider_id == "b"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"data": ids("a", "b"), "errors": [{"index": "1", "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"index": 3, "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"index": -1, "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"index": True, "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"index": [1], "message": "bad"}]},
+        {"data": ids("a", "b"), "errors": [{"message": "bad"}]},
+        {"data": ids("a", "b"), "errors": ["bad"]},
+        {"data": ids("a"), "errors": [{"index": 1}, {"index": 1}, {"index": 2}, {"index": 2}]},
+        {"data": ids("a", "b"), "errors": 1},
+        {"data": ids("a", "b", "c"), "errors": {"1": "bad"}},
+        {"data": ids("a", "b", "c"), "errors": [{"index": 1, "message": "bad"}]},
+        {"data": [{}, {}, {}]},
+        {"data": [*ids("a", "b"), None]},
+        {"data": [*ids("a", "b"), {"id": 3}]},
+        {"data": ["a", "b", "c"]},
+        {"data": {"id": "a"}},
+        {"data": None},
+        ids("a", "b", "c"),
+        None,
+    ],
+)
+def test_an_answer_that_does_not_fit_the_call_puts_all_of_it_in_doubt(make, world, data) -> None:
+    world.cloud.answers.append(Reply(200, data))
+    receipts = kept(make().send(crowd(3)))
+    assert [receipts[seq].status for seq in (1, 2, 3)] == [Status.UNKNOWN] * 3
+
+
+RUNS = error(409, "concurrent_idempotent_requests", "still running", **{"Retry-After": "0"})
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        error(429, "rate_limit_exceeded", "slow down"),
+        error(429, "daily_quota_exceeded", "no more today"),
+        error(401, "missing_api_key", "who are you"),
+        error(422, "validation_error", "bad"),
+        error(500, "internal_server_error", "oh"),
+    ],
+)
+def test_while_the_same_call_runs_no_other_answer_means_that_nothing_left(make, world, then, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_SAME_KEY_S", 0.0)
+    world.cloud.answers.extend([RUNS, *[then] * 20])
+    assert {each.status for each in kept(make().send(crowd(2))).values()} == {Status.UNKNOWN}
+    assert len({call.headers["idempotency-key"] for call in world.cloud.sends}) == 1
+
+
+def test_while_the_same_call_runs_a_slow_answer_is_waited_for(make, world) -> None:
+    world.cloud.answers.extend([RUNS, error(429, "rate_limit_exceeded", "slow down", **{"Retry-After": "0"})])
+    assert {each.status for each in kept(make().send(crowd(2))).values()} == {Status.ACCEPTED}
+
+
+def test_asked_to_stop_while_it_looks_for_a_bad_message_it_says_what_did_not_leave(make, world) -> None:
+    world.cloud.answers.append(error(422, "validation_error", "bad"))
+    receipts = kept(make(stop=lambda: world.calls() >= 2).send(crowd(4)))
+    assert [receipts[seq].status for seq in (1, 2, 3, 4)] == [Status.ACCEPTED] * 2 + [Status.PLANNED] * 2
+
+
+def test_every_call_is_announced_by_a_sign_of_life(make, world) -> None:
+    world.cloud.answers.extend([error(422, "validation_error", "bad"), RUNS, RUNS])
+    said = list(make().send(crowd(2)))
+    assert said.count(None) == world.calls()
+    assert said[0] is None
+
+
+def test_a_reader_whom_it_cannot_write_to_stops_nobody_else(make, world) -> None:
+    batch = crowd(4)
+    odd = {**batch.rows[1].values, "unsubscribe_url": "https://bücher.example/leave"}
+    rows = (
+        batch.rows[0],
+        replace(batch.rows[1], values=odd),
+        replace(batch.rows[2], values={}),
+        batch.rows[3],
+    )
+    receipts = kept(make().send(replace(batch, rows=rows)))
+    assert [receipts[seq].status for seq in (1, 2, 3, 4)] == [
+        Status.ACCEPTED,
+        Status.HELD,
+        Status.HELD,
+        Status.ACCEPTED,
+    ]
+    assert "bücher" not in receipts[2].reason
+
+
+@pytest.mark.parametrize(
+    ("headers", "hours"),
+    [
+        ({}, 6),
+        ({"ratelimit-reset": "1"}, 6),  # of the calls a second, which every answer names
+        ({"retry-after": "1"}, 6),
+        ({"retry-after": "7200", "ratelimit-reset": "1"}, 2),
+    ],
+)
+def test_a_used_up_quota_is_not_asked_about_every_second(make, world, headers: dict[str, str], hours: int) -> None:
+    world.cloud.answers.append(error(429, "daily_quota_exceeded", "Daily quota reached", **headers))
+    leads_to(make(), QuotaReached, wait=timedelta(hours=hours))
+
+
+def test_a_quota_of_another_name_is_one(make, world) -> None:
+    world.cloud.answers.append(error(429, "weekly_quota_exceeded", "Quota reached"))
+    leads_to(make(), QuotaReached, wait=timedelta(hours=6))

@@ -18,7 +18,7 @@ from newsletter.providers.ses import Ses
 from tests.cloud.server import Call, Cloud, Reply
 from tests.cloud.ses import ACCESS, REGION, SECRET, error, ses
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
-from tests.contract.providers.contract import ProviderContract, kept
+from tests.contract.providers.contract import CloudContract, kept
 from tests.contract.providers.letters import batch_of, crowd, letter_filler, reader
 from tests.contract.providers.recorded import RAISED, cases, means, reads, two_variants
 
@@ -70,7 +70,7 @@ def make_nowhere(make: Callable[..., Ses]) -> Callable[..., Ses]:
     return lambda: make(url=nowhere())
 
 
-class TestSes(ProviderContract):
+class TestSes(CloudContract):
     secrets = (ACCESS, SECRET, "a-wrong-secret-for-tests")
     held_names = ("{{h0}}",)
 

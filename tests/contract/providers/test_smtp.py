@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +19,8 @@ from newsletter.delivery.outcome import Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.pieces import one_line
 from newsletter.providers.replies import Meaning, Reply, Step, meaning_of
-from newsletter.providers.smtp import BREAKS, Smtp
+from newsletter.providers.smtp import Smtp
+from newsletter.providers.smtp_delivery import BREAKS, LATE_SUSPECTS
 from tests.cloud.smtp import DROP, DROP_AFTER_DOT, DROP_BEFORE_DOT, EXTENSIONS, Script, Server, once
 from tests.contract.providers.clouds import never
 from tests.contract.providers.contract import kept
@@ -111,11 +114,110 @@ def test_a_connection_that_the_server_closed_meanwhile_loses_nobody() -> None:
     script = Script()
     with smtp(script, connections=1) as (provider, server):
         kept(provider.send(crowd(1)))
-        for line in provider._lines:
+        for line in provider._lines.lines:
             line.sock.shutdown(2)
         batch = batch_of(reader(11), reader(12))
         assert {each.status for each in kept(provider.send(batch)).values()} == {Status.ACCEPTED}
         assert len(server.mails) == 3
+
+
+def test_a_server_that_closed_all_idle_connections_is_not_taken_for_one_that_breaks_them() -> None:
+    with smtp(Script(), connections=BREAKS) as (provider, _):
+        assert len(kept(provider.send(crowd(60)))) == 60
+        for line in provider._lines.lines:
+            line.sock.shutdown(2)
+        assert {each.status for each in kept(provider.send(crowd(60))).values()} == {Status.ACCEPTED}
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_server_that_lets_us_have_fewer_connections_gets_everything_over_those(most: int) -> None:
+    script = Script(most=most, delay_s=0.002)
+    with smtp(script, connections=4) as (provider, server):
+        receipts, raised = outcome(provider, crowd(60))
+        assert raised is None
+        assert Counter(each.status for each in receipts.values()) == {Status.ACCEPTED: 60}
+        assert server.connections == 4  # and it was not asked for the others over and over
+
+
+@contextmanager
+def no_greeting() -> Iterator[dict[str, object]]:
+    """A server that lets everybody in and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        yield {"host": "127.0.0.1", "port": silent.getsockname()[1], "security": "none"}
+
+
+def test_asked_to_stop_it_does_not_wait_for_a_server_that_never_greets() -> None:
+    with no_greeting() as silent:
+        started = time.monotonic()
+        provider = Smtp(stop=lambda: time.monotonic() > started + 0.5, **silent)  # type: ignore[arg-type]
+        receipts, raised = outcome(provider, crowd(5))
+        provider.close()
+        assert raised is None
+        assert {each.status for each in receipts.values()} == {Status.PLANNED}
+        assert time.monotonic() - started < 2
+
+
+def test_while_a_connection_is_opened_there_are_signs_of_life(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("newsletter.providers.smtp_delivery.LIFE_EVERY_S", 0.3)
+    with no_greeting() as silent:
+        started = time.monotonic()
+        provider = Smtp(stop=lambda: time.monotonic() > started + 1.5, **silent)  # type: ignore[arg-type]
+        assert list(provider.send(crowd(2))).count(None) >= 3
+        provider.close()
+
+
+def test_taking_leave_of_a_server_that_fell_silent_takes_no_time() -> None:
+    with smtp(Script(), connections=4) as (provider, server):
+        assert len(kept(provider.send(crowd(80)))) == 80
+        server.script.delay_s = 5
+        started = time.monotonic()
+        provider.close()
+        assert time.monotonic() - started < 1
+
+
+@pytest.mark.parametrize("step", ["RCPT", "DATA", "DOT"])
+def test_one_recipient_at_whom_the_server_always_hangs_up_stands_in_nobodys_way(step: str) -> None:
+    script = Script(replies=lambda at, to: "421 4.3.2 closing" if (at, to) == (step, "reader3@example.org") else "")
+    batch = crowd(12)
+    with smtp(script, connections=1) as (provider, server):
+        receipts, raised = outcome(provider, batch)
+        assert raised is None
+        assert receipts[3].status is Status.DEFERRED
+        assert Counter(each.status for each in receipts.values())[Status.ACCEPTED] == 11
+        truthful(receipts, server, batch)
+
+
+def test_a_machine_that_slept_hands_over_nothing_more_of_a_batch_it_may_have_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept = [0.0]
+    monkeypatch.setattr("newsletter.providers.smtp_delivery.elapsed", lambda: time.monotonic() + slept[0])
+
+    def sleepy(step: str, to: str) -> str:
+        if (step, to) == ("DOT", "reader3@example.org"):
+            slept[0] = 3600
+        return ""
+
+    batch = crowd(12)
+    with smtp(Script(replies=sleepy), connections=1) as (provider, server):
+        receipts, raised = outcome(provider, batch)
+        assert raised is None
+        assert len(server.mails) == 3
+        assert {seq for seq, each in receipts.items() if each.status is Status.PLANNED} == set(range(4, 13))
+        truthful(receipts, server, batch)
+
+
+def test_a_letter_that_is_refused_from_somewhere_on_is_not_taken_for_readers_who_do_not_want_it() -> None:
+    taken = itertools.count()
+    script = Script(replies=lambda step, _to: "554 5.7.1 blocked" if step == "DOT" and next(taken) >= 5 else "")
+    batch = crowd(40)
+    with smtp(script, connections=1) as (provider, server):
+        receipts, raised = outcome(provider, batch)
+        assert isinstance(raised, ProviderRefused)
+        count = Counter(each.status for each in receipts.values())
+        assert count == {Status.ACCEPTED: 5, Status.PLANNED: 35}
+        assert len([each for each in receipts.values() if "blocked" in each.reason]) >= LATE_SUSPECTS
+        truthful(receipts, server, batch)
 
 
 @BOTH
@@ -143,6 +245,24 @@ def test_what_happens_to_one_happens_to_nobody_else(
         assert {seq for seq, each in receipts.items() if each.status is Status.ACCEPTED} == set(range(1, 13)) - {3}
         truthful(receipts, server, batch)
         assert "@" not in receipts[3].reason
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("step", "reply"), [("MAIL", "354 go on"), ("RCPT", "354 go on"), ("DATA", "250 2.0.0 ok"), ("DOT", "354 go on")]
+)
+def test_an_answer_to_another_question_is_never_taken_for_a_yes(
+    extensions: tuple[str, ...], step: str, reply: str
+) -> None:
+    """As when a server, or something between, says a line too much: from there on nobody knows what is about what."""
+    key = (step, "" if step == "MAIL" else "reader3@example.org")
+    script = Script(extensions=extensions, replies=once({key: reply}))
+    batch = crowd(6)
+    with smtp(script, connections=1) as (provider, server):
+        receipts, raised = outcome(provider, batch)
+        assert raised is None
+        truthful(receipts, server, batch)
+        assert receipts[3].status is (Status.UNKNOWN if step == "DOT" else Status.ACCEPTED)
 
 
 @BOTH
@@ -247,7 +367,7 @@ def test_a_server_that_is_not_there_is_busy() -> None:
 
 
 def test_asked_to_stop_it_ends_soon_and_tells_what_is_in_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("newsletter.providers.smtp.STOP_S", 0.5)
+    monkeypatch.setattr("newsletter.providers.smtp_delivery.STOP_S", 0.5)
     taken: list[str] = []
 
     def silent(step: str, to: str) -> str:
@@ -273,7 +393,7 @@ def test_asked_to_stop_it_ends_soon_and_tells_what_is_in_doubt(monkeypatch: pyte
 
 
 def test_a_silent_server_gets_signs_of_life_made_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("newsletter.providers.smtp.LIFE_EVERY_S", 0.3)
+    monkeypatch.setattr("newsletter.providers.smtp_delivery.LIFE_EVERY_S", 0.3)
     script = Script(replies=lambda step, _to: time.sleep(1.2) or "" if step == "DOT" else "")
     with smtp(script) as (provider, _):
         assert list(provider.send(crowd(1))).count(None) >= 3

@@ -11,7 +11,7 @@ from newsletter.delivery.outcome import Receipt, Status
 from newsletter.errors import IllegalMove, LeaseLost, StoreError
 from newsletter.store.statements import LEASE_S
 from newsletter.store.workers import this_worker
-from tests.contract.store.conftest import NOW, accepted, evidence
+from tests.contract.store.conftest import LONG_AGO, NOW, accepted, evidence
 
 LATER = NOW + timedelta(minutes=5)
 LEASE = timedelta(seconds=LEASE_S)
@@ -152,10 +152,23 @@ def test_what_an_abandoned_batch_was_claimed_with_stays(store):
         store.ledger.seal(claim, digest=b"t" * 32, now=NOW)
     store.close(taken)  # proof that nothing left
     again = store.claim(no, now=LATER)
-    assert (again.sealed, again.revision, again.edition_hash, seqs(again)) == (b"", 2, "f" * 64, [1])
+    assert (again.sealed, again.revision, again.edition_hash, seqs(again)) == (None, 2, "f" * 64, [1])
     store.leases_grow_old(2 * LEASE)
     taken = store.ledger.abandoned(no, now=LATER + LEASE, worker="two:2:b")
-    assert (taken.sealed, taken.revision, taken.edition_hash) == (b"", 2, "f" * 64)
+    assert (taken.sealed, taken.revision, taken.edition_hash) == (None, 2, "f" * 64)
+
+
+@pytest.mark.parametrize("limit", [2, 9])
+def test_a_claim_that_is_to_be_sealed_is_told_from_one_that_never_is(store, limit):
+    store.crowd(4)
+    no = store.plan().no
+    for worker, seals, sealed in (("one:1:a", True, b""), ("two:2:b", False, None)):
+        taken = store.ledger.claim(no, now=NOW, not_before=LONG_AGO, limit=limit, worker=worker, seals=seals)
+        assert taken.sealed == sealed
+        store.leases_grow_old(LEASE)
+        found = store.ledger.abandoned(no, now=NOW, worker="three:3:c")
+        assert found.sealed == sealed
+        store.close(found)
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_a_database_from_before_pauses_and_corrections_keeps_what_is_in_it(db, m
     ledger, at = SqlLedger(db), datetime.fromtimestamp(200, UTC)
     assert ledger.reopen(1, now=at) == 1
     taken = ledger.abandoned(1, now=at, worker="here:1:a")
-    assert (taken.batch_no, taken.revision, taken.edition_hash, taken.sealed) == (4, 3, "e", b"")
+    assert (taken.batch_no, taken.revision, taken.edition_hash, taken.sealed) == (4, 3, "e", None)
 
 
 def test_an_upgraded_database_checks_what_it_is_given(db):

@@ -14,10 +14,12 @@ from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.delivery.plan import Block, Claim, Claimed, PlannedIssue
 from newsletter.delivery.retry import DOUBTS, FAILURES, TRIES
-from newsletter.errors import LeaseLost, LetterHalted, ProviderBusy, ProviderRefused, QuotaReached
+from newsletter.errors import LeaseLost, LetterHalted, ProviderBusy, ProviderRefused, QuotaReached, StoreError
 from newsletter.usecases.build import finished
 from newsletter.usecases.fill import filler
+from newsletter.usecases.proof import send_proof
 from newsletter.usecases.send import Run, Sender
+from newsletter.usecases.settle import seal_of
 from tests.conftest import NOW
 from tests.unit.letters import built
 
@@ -51,7 +53,7 @@ def claim(first: int, size: int, *, batch_no: int = 1) -> Claim:
         due_at=NOW,
         revision=1,
         edition_hash=ISSUE.edition_hash,
-        sealed=b"",
+        sealed=None,
         deliveries=tuple(people),
     )
 
@@ -67,6 +69,7 @@ class World:
     closed: list[int] = field(default_factory=list)
     asked: list[tuple[datetime, datetime, int, str, int | None]] = field(default_factory=list)
     sealed: list[bytes] = field(default_factory=list)
+    seals: list[bool] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     reserved: list[tuple[int, float]] = field(default_factory=list)
     paused: list[str] = field(default_factory=list)
@@ -74,9 +77,18 @@ class World:
     now: datetime = NOW
 
     def claim(
-        self, issue_no: int, *, now: datetime, not_before: datetime, limit: int, worker: str, below: int | None = None
+        self,
+        issue_no: int,
+        *,
+        now: datetime,
+        not_before: datetime,
+        limit: int,
+        worker: str,
+        below: int | None = None,
+        seals: bool = False,
     ) -> Claim | None:
         assert issue_no == 1
+        self.seals.append(seals)
         self.asked.append((now, not_before, limit, worker, below))
         return self.claims.pop(0) if self.claims else None
 
@@ -363,8 +375,7 @@ def test_a_letter_that_is_refused_too_often_pauses_itself() -> None:
 
 def test_a_stopped_sender_claims_nothing_more() -> None:
     world, provider = World([claim(1, 3), claim(4, 3, batch_no=4)]), FakeProvider(accepted)
-    asked = iter([False, True])
-    assert sender_in(world, provider, wait=lambda _seconds: next(asked)).send(lambda _more: None) == 3
+    assert sender_in(world, provider, wait=lambda _seconds: bool(provider.sent)).send(lambda _more: None) == 3
     assert provider.sent == [1, 2, 3]
 
 
@@ -461,8 +472,9 @@ KEYS = timedelta(hours=24)
 
 def sealed_claim(**changes: object) -> Claim:
     """The claim of a dead sender that had sealed what it was about to hand over."""
-    batch, _ = FILLER.batch(ISSUE, claim(1, 3))
-    return replace(claim(1, 3), **{"sealed": batch.digest, **changes})  # type: ignore[arg-type]
+    found: Claim = replace(claim(1, 3), **changes)  # type: ignore[arg-type]
+    batch, _ = FILLER.batch(ISSUE, found)
+    return found if "sealed" in changes else replace(found, sealed=seal_of(batch, FakeProvider(accepted)))
 
 
 def test_a_batch_is_sealed_before_the_call_where_the_provider_keeps_keys() -> None:
@@ -470,6 +482,7 @@ def test_a_batch_is_sealed_before_the_call_where_the_provider_keeps_keys() -> No
     provider = FakeProvider(lambda seq: accepted(seq) if world.sealed else None, keeps_keys=KEYS)
     run(world, provider)
     assert world.sealed == [sealed_claim().sealed]
+    assert set(world.seals) == {True}
     assert set(world.outcomes.values()) == {Status.ACCEPTED}
 
 
@@ -478,6 +491,15 @@ def test_a_dead_senders_call_is_repeated_where_the_provider_keeps_keys() -> None
     assert run(world, provider)[0] == 3
     assert provider.sent == [1, 2, 3]
     assert set(world.outcomes.values()) == {Status.ACCEPTED}
+
+
+def test_what_a_dead_sender_would_have_sealed_and_had_not_never_left() -> None:
+    world = World(dead=[sealed_claim(sealed=b"")])
+    provider = FakeProvider(accepted, keeps_keys=KEYS)
+    run(world, provider)
+    assert provider.sent == []
+    assert world.outcomes == {1: Status.PLANNED, 2: Status.PLANNED, 3: Status.PLANNED}
+    assert world.closed == [1]
 
 
 def test_a_repeated_call_proves_nothing_by_what_it_did_not_do() -> None:
@@ -498,8 +520,10 @@ def left(person: Claimed) -> Claimed:
     "changed",
     [
         {"claim": {"claimed_at": NOW - timedelta(hours=23)}},
+        {"claim": {"claimed_at": NOW + timedelta(hours=2)}},
         {"claim": {"sealed": b"other"}},
-        {"claim": {"sealed": b""}},
+        {"provider": {"name": "another"}},
+        {"claim": {"sealed": None}},
         {"claim": {"due_at": NOW - timedelta(hours=37)}},
         {"claim": {"edition_hash": "sha256:older"}},
         {"claim": {"deliveries": (left(claim(1, 1).deliveries[0]), *claim(2, 2).deliveries)}},
@@ -509,7 +533,71 @@ def left(person: Claimed) -> Claimed:
     ids=lambda changed: next(f"{key}.{next(iter(value))}" for key, value in changed.items()),
 )
 def test_a_call_is_not_repeated_if_anything_changed(changed: dict[str, dict[str, Any]]) -> None:
-    world, provider = World(dead=[sealed_claim(**changed.get("claim", {}))]), FakeProvider(accepted, keeps_keys=KEYS)
+    world = World(dead=[sealed_claim(**changed.get("claim", {}))])
+    provider = FakeProvider(accepted, keeps_keys=KEYS, **changed.get("provider", {}))
     run(world, provider, issue=replace(ISSUE, **changed.get("issue", {})))
     assert provider.sent == []
     assert world.outcomes[3] is Status.UNKNOWN
+
+
+class Forgetful(World):
+    """A ledger that cannot be reached at one of its writes."""
+
+    def record(self, claim: Claim, receipts: Sequence[Receipt], *, close: bool = False, **more: Any) -> None:
+        if receipts and not self.waited:
+            self.waited.append(0)
+            raise StoreError("the database cannot be reached")
+        World.record(self, claim, receipts, close=close, **more)
+
+
+@pytest.mark.parametrize("every", [2, 50], ids=["in the middle", "at the end"])
+def test_what_could_not_be_recorded_is_recorded_again_and_does_not_turn_to_doubt(every: int) -> None:
+    world = Forgetful([claim(1, 3)])
+    with pytest.raises(StoreError):
+        run(world, FakeProvider(accepted, record_every=every))
+    assert list(world.outcomes) == ([1, 2] if every == 2 else [1, 2, 3])
+
+
+def test_who_dies_while_others_send_is_settled_before_they_end() -> None:
+    def answer(seq: int) -> Receipt:
+        world.dead = [claim(1, 1)] if seq == 10 else world.dead
+        return accepted(seq)
+
+    world = World([claim(10, 1, batch_no=10)])
+    assert run(world, FakeProvider(answer))[0] == 2
+    assert world.closed == [10, 1]
+
+
+def test_asked_to_stop_a_sender_leaves_the_dead_to_the_next_one() -> None:
+    world = World(dead=[claim(1, 1)])
+    assert sender_in(world, FakeProvider(accepted), wait=lambda _seconds: True).send(lambda _more: None) == 0
+    assert len(world.dead) == 1
+
+
+@pytest.mark.parametrize("jump", [timedelta(minutes=30), timedelta(minutes=-30)], ids=["slept", "put back"])
+def test_a_batch_that_was_taken_over_while_it_was_filled_is_not_handed_over(jump: timedelta) -> None:
+    """Between the claim and the call, too, a machine may sleep, or nobody may know how long it took."""
+
+    class Taken(World):
+        def record(self, *_claim: object, **_more: object) -> None:
+            raise LeaseLost("another sender took over")
+
+    def slowly(_edition: str) -> Any:
+        world.now += jump
+        return FILLER
+
+    world, provider = Taken([claim(1, 3)]), FakeProvider(accepted)
+    with pytest.raises(LeaseLost):
+        run(world, provider, fillers=slowly)
+    assert provider.sent == []
+
+
+def test_a_proof_that_cannot_leave_says_why() -> None:
+    class Unreachable(FakeProvider):
+        def send(self, batch: Batch) -> Iterator[Receipt | None]:
+            yield Receipt(seq=batch.rows[0].seq, status=Status.PLANNED, reason="not begun")
+            raise ProviderBusy("it cannot be reached")
+
+    person = Subscriber(id=1, address="ada@example.org")
+    with pytest.raises(ProviderBusy, match="cannot be reached"):
+        send_proof(FILLER, person, provider=Unreachable(accepted), ref="proof-1", now=NOW)

@@ -1,0 +1,61 @@
+"""What comes next, and whether anybody is there to send it: the next letter that is due, and the last tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+from newsletter.app.newsletter import Newsletter
+from newsletter.schedule import earliest
+from newsletter.sources.finding import Finding, fine, warning
+from newsletter.store.agenda import SqlAgenda, SqlTurns
+from newsletter.usecases.approve import paths
+
+SOON = timedelta(days=2)  # before its day: whoever is to approve a letter or to start ticks has time to
+SILENT = timedelta(hours=26)  # the schedule of GitHub's workflow has a tick a day
+
+
+def examine(newsletter: Newsletter) -> Iterator[Finding]:
+    """What is due next, and when the last tick was."""
+    now = newsletter.clock()
+    agenda = SqlAgenda(newsletter.database)
+    letter = _next_letter(newsletter, agenda.planned(), now)
+    due_at = agenda.next_due(now=now)
+    yield _next(newsletter, letter, due_at, now)
+    waiting = bool(due_at) or bool(agenda.waiting(now=now, not_before=now - newsletter.window))
+    yield _last(newsletter, expected=waiting or (letter is not None and earliest(_day(letter)) - SOON < now), now=now)
+
+
+def _next_letter(newsletter: Newsletter, planned: set[str], now: datetime) -> str | None:
+    """The first letter whose day is not over and that is not planned yet."""
+    today = (now - timedelta(hours=12)).date()
+    ids = (letter for letter in newsletter.workspace.letter_ids() if _day(letter) >= today and letter not in planned)
+    return next(ids, None)
+
+
+def _next(newsletter: Newsletter, letter: str | None, due_at: datetime | None, now: datetime) -> Finding:
+    if due_at is not None:
+        return fine("next", f"a planned letter goes on at {due_at:%a %d %b %Y %H:%M} UTC")
+    if letter is None:
+        return warning("next", "no letter is coming", 'begin one: newsletter new "A title"')
+    approved = newsletter.workspace.optional(paths(letter)[0]) is not None
+    about = f"{letter}, {'approved' if approved else 'not approved yet'}"
+    if approved or earliest(_day(letter)) - SOON > now:
+        return fine("next", about)
+    return warning("next", about, f"look at it, then: newsletter approve {letter}")
+
+
+def _last(newsletter: Newsletter, *, expected: bool, now: datetime) -> Finding:
+    turn = SqlTurns(newsletter.database).last()
+    fix = "is newsletter run alive, or the workflow send switched on? See docs/operations.md"
+    if turn is None:
+        told = "there was none yet; letters go out by newsletter send only"
+        return warning("last tick", told, fix) if expected else fine("last tick", told)
+    when = turn.ended_at or turn.began_at
+    said = turn.said if turn.ended_at else "under way, or it died"
+    told = f"{when:%a %d %b %Y %H:%M} UTC: {said}"
+    return warning("last tick", told, fix) if expected and now - when > SILENT else fine("last tick", told)
+
+
+def _day(letter: str) -> date:
+    return date.fromisoformat(letter[:10])
