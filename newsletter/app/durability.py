@@ -65,7 +65,7 @@ def _file(
     database: Database, connection: Connection, _settings: Settings, _environment: Mapping[str, str]
 ) -> tuple[str, list[Finding]]:
     path = database.path or Path()
-    found = [*_readable(path), *_room(path)]
+    found = [*_readable(path), *_room(path, shutil.disk_usage(path.parent).free)]
     if connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
         detail = "its folder cannot hold a write-ahead log, as on network shares; readers would stop writers"
         found.append(error("database", detail, "move it to a local disk"))
@@ -88,16 +88,15 @@ def _readable(path: Path) -> Iterator[Finding]:
         yield error("database", f"{', '.join(open_)} can be read by others", f"chmod 600 {words}")
 
 
-def _room(path: Path) -> Iterator[Finding]:
-    free = shutil.disk_usage(path.parent).free
+def _room(path: Path, free: int) -> Iterator[Finding]:
     if free < path.stat().st_size + _SPARE_BYTES:
         yield warning("database", f"{free // 1024**2:,} MB are left on its disk", "make room before the next letter")
 
 
-def _quick_check(connection: Connection) -> str | None:
+def _quick_check(connection: Connection, patience_s: float = _CHECK_S) -> str | None:
     """What SQLite says of its file, `ok` if it is whole; None if it takes too long."""
     raw: Any = connection.connection.driver_connection
-    until = monotonic() + _CHECK_S
+    until = monotonic() + patience_s
     late = False
 
     def too_long() -> bool:

@@ -49,7 +49,9 @@ def examine(sender: Sender, dns: Dns) -> list[Finding]:
         return [error("sender domain", f"{sender.domain} is a name for examples; nobody takes mail from it", fix)]
     names = Names(dns)
     try:
-        names.texts(sender.domain)
+        if not names.exists(sender.domain):
+            fix = "register it, or correct [sender] address; receivers refuse mail from nowhere"
+            return [error("sender domain", f"{sender.domain} is not known to DNS", fix)]
     except Unanswered as err:
         if not err.reached:
             fix = "look again with a network; SPF, DKIM, DMARC and MX were not looked at"

@@ -39,17 +39,21 @@ class Names:
         self._dns = dns_
         self._until = monotonic() + dns_.all_s
 
+    def exists(self, name: str) -> bool:
+        """Whether anything is known of a name, or of names under it. Raises Unanswered."""
+        return self._ask(name, "SOA") is not None
+
     def texts(self, name: str) -> list[str]:
         """The TXT records of a name, each as one text; empty where there are none. Raises Unanswered."""
         return [
             b"".join(record.strings).decode(errors="replace")
-            for record in self._ask(name, "TXT")
+            for record in self._ask(name, "TXT") or ()
             if isinstance(record, TXT)
         ]
 
     def mail_hosts(self, name: str) -> list[str]:
         """Who takes a domain's mail, best first; `.` is nobody (RFC 7505). Raises Unanswered."""
-        records = [record for record in self._ask(name, "MX") if isinstance(record, MX)]
+        records = [record for record in self._ask(name, "MX") or () if isinstance(record, MX)]
         found = sorted((record.preference, record.exchange.to_text()) for record in records)
         return [host.rstrip(".") or "." for _, host in found]
 
@@ -57,16 +61,15 @@ class Names:
         """Whether there is a machine of that name. Raises Unanswered."""
         return bool(self._ask(name, "A") or self._ask(name, "AAAA"))
 
-    def _ask(self, name: str, kind: str) -> list[object]:
-        left = self._until - monotonic()
-        if left <= 0:
-            raise Unanswered("no time was left to ask", reached=True)
+    def _ask(self, name: str, kind: str) -> list[object] | None:
+        """The records of one kind; None where not even the name is known."""
+        left = self._until - monotonic()  # once it is negative, the question is not asked any more
         try:
             answer = self._resolver().resolve(
                 name, kind, lifetime=min(self._dns.question_s, left), search=False, raise_on_no_answer=False
             )
         except dns.resolver.NXDOMAIN:
-            return []
+            return None
         except dns.resolver.NoNameservers as err:
             raise _refused(err) from None
         except dns.resolver.NoResolverConfiguration:

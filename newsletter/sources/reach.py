@@ -46,6 +46,8 @@ def ask(url: str, *, patience_s: float = PATIENCE_S) -> Answer:
             return Answer(failed=f"no answer in {patience_s:g} seconds")
         except requests.exceptions.RequestException as err:
             return _failed(err)
+        except ValueError:  # of urllib, for a Location that is none
+            return Answer(failed="it redirects to what is no address")
 
 
 def _ask(session: requests.Session, method: str, url: str, patience_s: float) -> Answer:

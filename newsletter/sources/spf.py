@@ -27,7 +27,6 @@ class _Wrong(Exception):
 class _Reading:
     names: Names
     asked: int = 0
-    rest: str = ""  # what the domain itself says of all others: + - ~ ?, empty if nothing
     path: list[str] = field(default_factory=list)
 
 
@@ -37,12 +36,12 @@ def examine(domain: str, names: Names, *, needed: bool) -> Finding:
     try:
         if not _records(domain, names):
             return _missing(domain, needed=needed)
-        _read(domain, reading, decides=True)
+        rest = _read(domain, reading)
     except Unanswered as err:
         return warning(_WHAT, f"{domain}: {err}", "look again later")
     except _Wrong as err:
         return error(_WHAT, f"{domain}: {err.detail}", err.fix)
-    return _verdict(domain, reading)
+    return _verdict(domain, reading.asked, rest)
 
 
 def _records(domain: str, names: Names) -> list[str]:
@@ -61,20 +60,17 @@ def _missing(domain: str, *, needed: bool) -> Finding:
     )
 
 
-def _verdict(domain: str, reading: _Reading) -> Finding:
-    said = f"{domain}, one record, {reading.asked} of {MOST_QUESTIONS} lookups, {reading.rest or '?'}all"
-    if reading.rest == "+":
+def _verdict(domain: str, asked: int, rest: str) -> Finding:
+    said = f"{domain}, one record, {asked} of {MOST_QUESTIONS} lookups, {rest}all"
+    if rest == "+":
         return error(_WHAT, said, "+all lets everybody send in your name: end the record with -all or ~all")
-    if reading.rest not in ("-", "~"):
+    if rest not in ("-", "~"):
         return warning(_WHAT, f"{said}: says nothing about strangers", "end the record with -all or ~all")
     return fine(_WHAT, said)
 
 
-def _read(domain: str, reading: _Reading, *, decides: bool) -> None:
-    """Count the questions a receiver has to ask. Raises _Wrong where it would give up.
-
-    The `all` of the record that *decides* is the domain's word about strangers; that of an included one is not.
-    """
+def _read(domain: str, reading: _Reading) -> str:
+    """What a record says of strangers (+ - ~ ?); counts the lookups. Raises _Wrong where a receiver would give up."""
     if domain in reading.path:
         raise _Wrong(f"{domain} leads back to itself", "take the circle out")
     records = _records(domain, reading.names)
@@ -84,36 +80,40 @@ def _read(domain: str, reading: _Reading, *, decides: bool) -> None:
             raise _Wrong(f"it leads to {domain}, which has {count}", "take it out, or write it as the provider says")
         raise _Wrong(count, "receivers take none of them: put all into one record")
     reading.path.append(domain)
-    _read_terms(records[0].split()[1:], reading, decides=decides)
+    rest = _read_terms(records[0].split()[1:], reading)
     reading.path.pop()
+    return rest
 
 
-def _read_terms(terms: list[str], reading: _Reading, *, decides: bool) -> None:
+def _read_terms(terms: list[str], reading: _Reading) -> str:
     redirect = ""
     for term in terms:
         found = _TERM.fullmatch(term)
         if found:
-            kind, target = found[2].lower(), found[3] or ""
+            sign, kind, target = found[1] or "+", found[2].lower(), found[3] or ""
             if kind == "all":
-                reading.rest = (found[1] or "+") if decides else reading.rest
-                return  # what stands behind it is never read, nor is a redirect
+                return sign  # what stands behind it is never read, nor is a redirect
             if kind in _ASKING:
                 _count(reading)
-            if kind == "include":
-                _go_on(target, reading, decides=False)
+            if kind == "include" and _go_on(target, reading) == sign == "+":
+                raise _Wrong(f"it includes {target}, which lets everybody in", "take it out")
         elif modifier := _MODIFIER.fullmatch(term):
             redirect = modifier[2] if modifier[1].lower() == "redirect" else redirect
         else:
             word = ascii(re.split(r"[:=/@]", term)[0][:30])
             raise _Wrong(f"{word} means nothing", "correct the word; with it, the whole record counts for nothing")
-    if redirect:
-        _count(reading)
-        _go_on(redirect, reading, decides=decides)
+    if not redirect:
+        return "?"
+    _count(reading)
+    return _go_on(redirect, reading)
 
 
-def _go_on(target: str, reading: _Reading, *, decides: bool) -> None:
-    if "%" not in target:  # a macro depends on who is mailed
-        _read(target.lower().rstrip("."), reading, decides=decides)
+def _go_on(target: str, reading: _Reading) -> str:
+    if "%" in target:  # a macro: it depends on who is mailed
+        return "~"
+    if not re.fullmatch(r"[a-z0-9_.-]+", target, re.IGNORECASE):
+        raise _Wrong("a part of it leads to what is no domain", "write include: and the domain your provider says")
+    return _read(target.lower().rstrip("."), reading)
 
 
 def _count(reading: _Reading) -> None:
