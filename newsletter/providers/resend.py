@@ -12,6 +12,7 @@ from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, bearer, connect, redacted, to_json
+from newsletter.providers.resend_events import read_event
 from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 
 BATCH = 100
@@ -78,20 +79,7 @@ class Resend:
 
     def read_events(self, data: bytes) -> Iterator[Event]:
         """The events of its webhooks, one JSON object a line."""
-        for record in json_lines(data):
-            inner = record.get("data")
-            status = EVENTS.get(str(record.get("type")))
-            if status and isinstance(inner, dict) and isinstance(inner.get("tags"), dict):
-                bounce = inner.get("bounce")
-                if status is Status.BOUNCED and isinstance(bounce, dict) and bounce.get("type") != "Permanent":
-                    continue
-                reason = redacted(str(bounce.get("message", ""))) if isinstance(bounce, dict) else ""
-                yield Event(
-                    ref=str(inner["tags"].get("ref", "")),
-                    status=status,
-                    provider_id=str(inner.get("email_id", "")),
-                    reason=reason,
-                )
+        return (event for record in json_lines(data) if (event := read_event(record)))
 
     def examine(self) -> Iterator[Look]:
         """Whether the key is right and a domain is verified. What is left of the quota, Resend does not tell."""
@@ -167,16 +155,6 @@ class Resend:
         middle = len(rows) // 2
         yield from self._call(rows[:middle], bodies[:middle], key=f"{key}a")
         yield from self._call(rows[middle:], bodies[middle:], key=f"{key}b")
-
-
-EVENTS = {
-    "email.sent": Status.ACCEPTED,
-    "email.delivered": Status.DELIVERED,
-    "email.bounced": Status.BOUNCED,
-    "email.complained": Status.COMPLAINED,
-    "email.failed": Status.REFUSED,
-    "email.suppressed": Status.REFUSED,
-}
 
 
 def _parts(rows: Sequence[Row], bodies: Sequence[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[bytes]]]:

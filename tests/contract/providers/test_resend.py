@@ -274,3 +274,36 @@ def test_a_used_up_quota_is_not_asked_about_every_second(make, world, headers: d
 def test_a_quota_of_another_name_is_one(make, world) -> None:
     world.cloud.answers.append(error(429, "weekly_quota_exceeded", "Quota reached"))
     leads_to(make(), QuotaReached, wait=timedelta(hours=6))
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\n\n"])
+def test_a_line_separator_inside_of_an_event_does_not_end_it(make, between: str) -> None:
+    data = {
+        "email_id": "e1",
+        "tags": {"ref": "1-abc"},
+        "bounce": {"type": "Permanent", "message": "no\u2028such\x85box"},
+    }
+    line = json.dumps({"type": "email.bounced", "data": data}, ensure_ascii=False)
+    found = list(make().read_events(f"\ufeff{line}{between}{line}".encode()))
+    assert [each.reason for each in found] == ["no such box"] * 2
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", b'{"type": "email.sent"'])
+def test_a_file_that_is_no_json_is_refused_however_it_is_broken(make, data: bytes) -> None:
+    with pytest.raises(ProviderRefused, match="cannot be read"):
+        list(make().read_events(data))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"tags": [{"name": "run", "value": "r"}, {"name": "ref", "value": "1-abc"}]},
+        {"tags": {"ref": "1-abc"}, "bounce": "?"},
+        {"tags": {"ref": "1-abc"}, "email_id": None},
+    ],
+)
+def test_an_event_in_another_shape_is_read(make, told: dict[str, object]) -> None:
+    line = json.dumps({"type": "email.delivered", "data": {"email_id": "e1", **told}}).encode()
+    (found,) = make().read_events(line)
+    assert (found.ref, found.status) == ("1-abc", Status.DELIVERED)
+    assert found.provider_id in ("e1", "")
