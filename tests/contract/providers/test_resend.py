@@ -9,15 +9,16 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery.outcome import Event, Status
-from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
+from newsletter.delivery.outcome import Status
+from newsletter.errors import ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.providers import resend as module
 from newsletter.providers.resend import ERRORS, Resend
 from tests.cloud.resend import KEY, error, resend
 from tests.cloud.server import DROP, HALF, Cloud, Reply
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
 from tests.contract.providers.contract import CloudContract, kept, leads_to, same_call_sends_once
-from tests.contract.providers.letters import crowd
+from tests.contract.providers.letters import batch_of, crowd, reader
+from tests.contract.providers.recorded import cases, means, reads
 
 
 @pytest.fixture
@@ -77,28 +78,45 @@ def test_long_letters_are_more_calls_with_a_key_each(make, world, monkeypatch) -
     assert len(world.accepted()) == 40
 
 
-@pytest.mark.parametrize(("status", "name"), ERRORS)
-def test_every_documented_error_leads_to_its_class(make, world, status: int, name: str) -> None:
-    raised, _ = ERRORS[status, name]
-    world.cloud.answers.append(error(status, name, "what it says"))
-    leads_to(make(), raised)
+@pytest.mark.parametrize(
+    "case",
+    cases("resend/errors", "answers"),
+    ids=lambda each: f"{each['status']} {each['name']} {each['message'][:30]}",
+)
+def test_every_documented_error_leads_to_its_class_and_a_hint(make, world, case) -> None:
+    world.cloud.answers.append(error(case["status"], case["name"], case["message"]))
+    means(make(), case)
     assert world.accepted() == []
 
 
-@pytest.mark.parametrize(
-    ("status", "name", "raised"),
-    [
-        (409, "invalid_idempotent_request", None),
-        (500, "internal_server_error", None),
-        (502, "", None),
-        (418, "teapot", ProviderRefused),
-    ],
-)
-def test_what_it_does_not_document_is_in_doubt_or_stops_the_run(
-    make, world, status: int, name: str, raised: type[NewsletterError] | None
-) -> None:
-    world.cloud.answers.append(error(status, name, "what it says"))
-    leads_to(make(), raised)
+def test_every_error_that_is_known_is_a_recorded_one() -> None:
+    recorded = {(case["status"], case["name"]) for case in cases("resend/errors", "answers")}
+    assert set(ERRORS) <= recorded
+
+
+@pytest.mark.parametrize("case", cases("resend/batch", "answers"), ids=lambda each: " ".join(each["receipts"]))
+def test_every_documented_answer_to_a_call_is_read(make, world, case) -> None:
+    world.cloud.answers.append(Reply(200, case["said"]))
+    receipts = kept(make().send(crowd(case["asked"])))
+    assert [receipts[seq].status.value for seq in sorted(receipts)] == case["receipts"]
+    named = [each.provider_id for each in receipts.values() if each.status is Status.ACCEPTED]
+    assert named == [each["id"] for each in case["said"]["data"]]
+
+
+def test_what_is_asked_of_resend_has_the_form_of_its_example(make, world) -> None:
+    kept(make().send(batch_of(reader(1, name='Zoë "Z" M'))))
+    (call,) = world.cloud.sends
+    (message,) = json.loads(call.body)
+    (example,) = cases("resend/batch", "request")
+    assert set(message) == set(example) <= set(cases("resend/batch", "fields"))
+    assert {name: type(value) for name, value in message.items()} == {n: type(v) for n, v in example.items()}
+    assert message["to"] == ['"Zoë \\"Z\\" M" <reader1@example.org>']
+    assert {tag["name"]: tag["value"] for tag in message["tags"]} == {
+        "run": "2026-11-23-a-letter",
+        "ref": batch_of(reader(1)).rows[0].ref,
+    }
+    assert (call.path, call.headers["x-batch-validation"]) == ("/emails/batch", "permissive")
+    assert 1 <= len(call.headers["idempotency-key"]) <= 256
 
 
 @pytest.mark.parametrize(("headers", "wait"), [({"retry-after": "7"}, 7), ({"ratelimit-reset": "3"}, 3), ({}, None)])
@@ -114,23 +132,9 @@ def test_a_used_up_quota_says_how_long(make, world) -> None:
     leads_to(make(), QuotaReached, wait=timedelta(hours=6))
 
 
-def test_its_events_are_read() -> None:
-    def event(kind: str, **more: object) -> str:
-        data = {"email_id": "e1", "tags": {"ref": "1-abc", "run": "r"}, **more}
-        return json.dumps({"type": kind, "created_at": "2026-11-23T08:00:00Z", "data": data})
-
-    lines = [
-        event("email.sent"),
-        event("email.bounced", bounce={"type": "Permanent", "message": "no box for zoe@example.org"}),
-        event("email.bounced", bounce={"type": "Transient", "message": "full"}),
-        event("email.opened"),
-        event("email.delivered", tags=[]),
-    ]
-    found = list(Resend(url="https://x.example.org", api_key=KEY, stop=never).read_events("\n".join(lines).encode()))
-    assert found == [
-        Event(ref="1-abc", status=Status.ACCEPTED, provider_id="e1"),
-        Event(ref="1-abc", status=Status.BOUNCED, provider_id="e1", reason="no box for …"),
-    ]
+@pytest.mark.parametrize("case", cases("resend/events", "events"), ids=lambda each: each["record"]["type"])
+def test_every_kind_of_event_is_read_or_left_out(make, case) -> None:
+    reads(make(), case)
 
 
 def test_a_file_that_holds_no_events_is_refused(make) -> None:
