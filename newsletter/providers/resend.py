@@ -12,6 +12,7 @@ from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, bearer, connect, redacted, to_json
+from newsletter.providers.records import text_of
 from newsletter.providers.resend_events import read_event
 from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 
@@ -22,13 +23,14 @@ _SAME_KEY_TRIES = 5
 _SAME_KEY_S = 2.0
 _SAME_KEY_MOST_S = 10.0
 
+_SENDS_ONLY = (401, "restricted_api_key")
 # What an error means, by its `name` and, where one name means two things, its HTTP status: the class that it
 # raises (None: the call is looked at more closely), and what the operator must do.
 ERRORS: dict[tuple[int, str], tuple[type[NewsletterError] | None, str]] = {
     (400, "invalid_idempotency_key"): (ProviderRefused, "please report this: our key should be right"),
     (400, "validation_error"): (None, "look at the letter and its addresses"),
     (401, "missing_api_key"): (ProviderRefused, "set NEWSLETTER_RESEND_API_KEY"),
-    (401, "restricted_api_key"): (ProviderRefused, "make a key that may send, and set NEWSLETTER_RESEND_API_KEY"),
+    _SENDS_ONLY: (ProviderRefused, "make a key with full access, and set NEWSLETTER_RESEND_API_KEY"),
     (403, "invalid_api_key"): (ProviderRefused, "set NEWSLETTER_RESEND_API_KEY to a key that is valid"),
     (403, "validation_error"): (ProviderRefused, "verify the sender's domain at Resend, or leave its test mode"),
     (404, "not_found"): (ProviderRefused, "look at [resend] url"),
@@ -84,10 +86,14 @@ class Resend:
     def examine(self) -> Iterator[Look]:
         """Whether the key is right and a domain is verified. What is left of the quota, Resend does not tell."""
         answer = self._http.get("/domains")
+        if (answer.status, _name(answer)) == _SENDS_ONLY:
+            yield Look(what="provider", ok=True, detail="resend: the key may only send, and not list the domains")
+            return
         if answer.status != 200:
             raise _error(answer)
-        found = answer.data.get("data", []) if isinstance(answer.data, dict) else []
-        verified = sorted(str(each.get("name")) for each in found if each.get("status") == "verified")
+        found = answer.data.get("data") if isinstance(answer.data, dict) else None
+        domains = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        verified = sorted(text_of(each, "name") for each in domains if each.get("status") == "verified")
         fix = "" if verified else "verify the sender's domain at Resend"
         yield Look(
             what="provider", ok=bool(verified), detail=f"resend, for {', '.join(verified) or 'no domain'}", fix=fix

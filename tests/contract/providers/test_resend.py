@@ -311,3 +311,28 @@ def test_an_event_in_another_shape_is_read(make, told: dict[str, object]) -> Non
     (found,) = make().read_events(line)
     assert (found.ref, found.status) == ("1-abc", Status.DELIVERED)
     assert found.provider_id in ("e1", "")
+
+
+def looks(make, reply: Reply) -> list[tuple[bool, str]]:
+    """What a doctor sees when its domains are answered so."""
+    with Cloud({"/": lambda _cloud, _call: reply}) as cloud:
+        provider = Resend(url=cloud.url, api_key=KEY, stop=never, call_s=1)
+        return [(look.ok, look.detail) for look in provider.examine()]
+
+
+def test_a_key_that_may_only_send_is_a_good_one(make) -> None:
+    ((ok, detail),) = looks(make, error(401, "restricted_api_key", "This API key is restricted to only send emails."))
+    assert ok
+    assert "only send" in detail
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"data": None}, {"data": "?"}, {"data": [None, {"status": "pending"}]}])
+def test_domains_that_cannot_be_read_are_none(make, data: object) -> None:
+    assert looks(make, Reply(200, data)) == [(False, "resend, for no domain")]
+
+
+@pytest.mark.parametrize("status", [422, 429, 500, 503])
+def test_a_question_without_an_answer_says_what_to_do(make, status: int) -> None:
+    with pytest.raises((ProviderBusy, ProviderRefused)) as caught:
+        looks(make, error(status, "", "no"))
+    assert caught.value.hint
