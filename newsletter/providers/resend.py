@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,8 @@ from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 BATCH = 100
 CALL_BYTES = 10 * 1024 * 1024
 _PATH = "/emails/batch"
+_MANY = 10  # messages of which not all have a bad address
+_OF_THE_SENDER = re.compile(r"`from`|not verified|testing emails")
 _SAME_KEY_TRIES = 5
 _SAME_KEY_S = 2.0
 _SAME_KEY_MOST_S = 10.0
@@ -208,12 +211,22 @@ def _accepted(answer: Answer, rows: Sequence[Row]) -> Iterator[Receipt]:
     if refused is None or len(taken) < len(names) or len(taken) + len(refused) != len(rows):
         yield from _unknown(rows, "Resend's answer cannot be read")
         return
+    _no_readers_fault(refused, len(rows))
     following = iter(taken)
     for index, row in enumerate(rows):
         if index in refused:
             yield Receipt(seq=row.seq, status=Status.REFUSED, reason=refused[index])
         else:
             yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=next(following))
+
+
+def _no_readers_fault(refused: Mapping[int, str], count: int) -> None:
+    """Raise ProviderRefused where one thing is wrong with all of a call: with the sender, and nobody's address."""
+    first, *others = set(refused.values()) or {""}
+    if len(refused) == count and not others and (count >= _MANY or _OF_THE_SENDER.search(first)):
+        raise ProviderRefused(
+            f"Resend refused every message: {first}", hint="look at Resend's domains and at [sender] address"
+        )
 
 
 def _refused(answer: Answer, count: int) -> dict[int, str] | None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery.outcome import Status
+from newsletter.delivery.outcome import Receipt, Status
 from newsletter.errors import ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.providers import resend as module
 from newsletter.providers.resend import ERRORS, Resend
@@ -336,3 +336,40 @@ def test_a_question_without_an_answer_says_what_to_do(make, status: int) -> None
     with pytest.raises((ProviderBusy, ProviderRefused)) as caught:
         looks(make, error(status, "", "no"))
     assert caught.value.hint
+
+
+def all_refused(count: int, message: str) -> Reply:
+    return Reply(200, {"data": [], "errors": [{"index": index, "message": message} for index in range(count)]})
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (100, "Something is wrong with all of them."),
+        (10, "Something is wrong with all of them."),
+        (1, "The letters.example.org domain is not verified. Please, add and verify your domain."),
+        (2, "You can only send testing emails to your own email address (zoe@example.org)."),
+        (3, "Invalid `from` field."),
+    ],
+)
+def test_what_is_wrong_with_everybody_is_no_readers_fault(make, world, count: int, message: str) -> None:
+    world.cloud.answers.append(all_refused(count, message))
+    receipts: list[Receipt | None] = []
+    with pytest.raises(ProviderRefused) as refused:
+        receipts += make().send(crowd(count))
+    assert refused.value.hint
+    assert "@" not in str(refused.value)
+    assert not any(receipts)
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_few_bad_addresses_may_be_all_of_a_call(make, world, count: int) -> None:
+    world.cloud.answers.append(all_refused(count, "Invalid `to` field."))
+    receipts = kept(make().send(crowd(count)))
+    assert [each.status for each in receipts.values()] == [Status.REFUSED] * count
+
+
+def test_different_faults_of_all_readers_are_theirs(make, world) -> None:
+    errors = [{"index": index, "message": f"Invalid `to` field {index}."} for index in range(20)]
+    world.cloud.answers.append(Reply(200, {"data": [], "errors": errors}))
+    assert {each.status for each in kept(make().send(crowd(20))).values()} == {Status.REFUSED}
