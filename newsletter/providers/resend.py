@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,22 +13,27 @@ from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, bearer, connect, redacted, to_json
+from newsletter.providers.records import text_of
+from newsletter.providers.resend_events import read_event
 from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 
 BATCH = 100
 CALL_BYTES = 10 * 1024 * 1024
 _PATH = "/emails/batch"
+_MANY = 10  # messages of which not all have a bad address
+_OF_THE_SENDER = re.compile(r"`from`|not verified|testing emails")
 _SAME_KEY_TRIES = 5
 _SAME_KEY_S = 2.0
 _SAME_KEY_MOST_S = 10.0
 
+_SENDS_ONLY = (401, "restricted_api_key")
 # What an error means, by its `name` and, where one name means two things, its HTTP status: the class that it
 # raises (None: the call is looked at more closely), and what the operator must do.
 ERRORS: dict[tuple[int, str], tuple[type[NewsletterError] | None, str]] = {
     (400, "invalid_idempotency_key"): (ProviderRefused, "please report this: our key should be right"),
     (400, "validation_error"): (None, "look at the letter and its addresses"),
     (401, "missing_api_key"): (ProviderRefused, "set NEWSLETTER_RESEND_API_KEY"),
-    (401, "restricted_api_key"): (ProviderRefused, "make a key that may send, and set NEWSLETTER_RESEND_API_KEY"),
+    _SENDS_ONLY: (ProviderRefused, "make a key with full access, and set NEWSLETTER_RESEND_API_KEY"),
     (403, "invalid_api_key"): (ProviderRefused, "set NEWSLETTER_RESEND_API_KEY to a key that is valid"),
     (403, "validation_error"): (ProviderRefused, "verify the sender's domain at Resend, or leave its test mode"),
     (404, "not_found"): (ProviderRefused, "look at [resend] url"),
@@ -78,28 +84,19 @@ class Resend:
 
     def read_events(self, data: bytes) -> Iterator[Event]:
         """The events of its webhooks, one JSON object a line."""
-        for record in json_lines(data):
-            inner = record.get("data")
-            status = EVENTS.get(str(record.get("type")))
-            if status and isinstance(inner, dict) and isinstance(inner.get("tags"), dict):
-                bounce = inner.get("bounce")
-                if status is Status.BOUNCED and isinstance(bounce, dict) and bounce.get("type") != "Permanent":
-                    continue
-                reason = redacted(str(bounce.get("message", ""))) if isinstance(bounce, dict) else ""
-                yield Event(
-                    ref=str(inner["tags"].get("ref", "")),
-                    status=status,
-                    provider_id=str(inner.get("email_id", "")),
-                    reason=reason,
-                )
+        return (event for record in json_lines(data) if (event := read_event(record)))
 
     def examine(self) -> Iterator[Look]:
         """Whether the key is right and a domain is verified. What is left of the quota, Resend does not tell."""
         answer = self._http.get("/domains")
+        if (answer.status, _name(answer)) == _SENDS_ONLY:
+            yield Look(what="provider", ok=True, detail="resend: the key may only send, and not list the domains")
+            return
         if answer.status != 200:
             raise _error(answer)
-        found = answer.data.get("data", []) if isinstance(answer.data, dict) else []
-        verified = sorted(str(each.get("name")) for each in found if each.get("status") == "verified")
+        found = answer.data.get("data") if isinstance(answer.data, dict) else None
+        domains = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        verified = sorted(text_of(each, "name") for each in domains if each.get("status") == "verified")
         fix = "" if verified else "verify the sender's domain at Resend"
         yield Look(
             what="provider", ok=bool(verified), detail=f"resend, for {', '.join(verified) or 'no domain'}", fix=fix
@@ -169,16 +166,6 @@ class Resend:
         yield from self._call(rows[middle:], bodies[middle:], key=f"{key}b")
 
 
-EVENTS = {
-    "email.sent": Status.ACCEPTED,
-    "email.delivered": Status.DELIVERED,
-    "email.bounced": Status.BOUNCED,
-    "email.complained": Status.COMPLAINED,
-    "email.failed": Status.REFUSED,
-    "email.suppressed": Status.REFUSED,
-}
-
-
 def _parts(rows: Sequence[Row], bodies: Sequence[bytes]) -> Iterator[tuple[Sequence[Row], Sequence[bytes]]]:
     """The messages in parts that fit into a call: the same ones for the same batch."""
     first = size = 0
@@ -224,12 +211,22 @@ def _accepted(answer: Answer, rows: Sequence[Row]) -> Iterator[Receipt]:
     if refused is None or len(taken) < len(names) or len(taken) + len(refused) != len(rows):
         yield from _unknown(rows, "Resend's answer cannot be read")
         return
+    _no_readers_fault(refused, len(rows))
     following = iter(taken)
     for index, row in enumerate(rows):
         if index in refused:
             yield Receipt(seq=row.seq, status=Status.REFUSED, reason=refused[index])
         else:
             yield Receipt(seq=row.seq, status=Status.ACCEPTED, provider_id=next(following))
+
+
+def _no_readers_fault(refused: Mapping[int, str], count: int) -> None:
+    """Raise ProviderRefused where one thing is wrong with all of a call: with the sender, and nobody's address."""
+    first, *others = set(refused.values()) or {""}
+    if len(refused) == count and not others and (count >= _MANY or _OF_THE_SENDER.search(first)):
+        raise ProviderRefused(
+            f"Resend refused every message: {first}", hint="look at Resend's domains and at [sender] address"
+        )
 
 
 def _refused(answer: Answer, count: int) -> dict[int, str] | None:

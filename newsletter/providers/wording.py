@@ -33,14 +33,13 @@ def label(text: str) -> str:
 def json_lines(data: bytes) -> Iterator[dict[str, Any]]:
     """The objects in a file of one a line, or of one array. Raises ProviderRefused if it is neither."""
     try:
-        text = data.decode()
-        found = (
-            json.loads(text)
-            if text.lstrip().startswith("[")
-            else [json.loads(line) for line in text.splitlines() if line.strip()]
-        )
-    except ValueError:
+        text = data.decode("utf-8-sig")
+        # By LF only: strings in JSON may hold what Unicode calls the end of a line.
+        lines = [text] if text.lstrip().startswith("[") else text.split("\n")
+        read = [json.loads(line) for line in lines if line.strip()]
+    except (ValueError, RecursionError):
         raise ProviderRefused("the events cannot be read", hint="it takes a JSON object a line, or one array") from None
+    found = read[0] if read and isinstance(read[0], list) else read
     for record in found:
         if isinstance(record, dict):
             yield record

@@ -9,15 +9,16 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.delivery.outcome import Event, Status
-from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
+from newsletter.delivery.outcome import Receipt, Status
+from newsletter.errors import ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.providers import resend as module
 from newsletter.providers.resend import ERRORS, Resend
 from tests.cloud.resend import KEY, error, resend
 from tests.cloud.server import DROP, HALF, Cloud, Reply
 from tests.contract.providers.clouds import CloudWorld, never, nowhere
 from tests.contract.providers.contract import CloudContract, kept, leads_to, same_call_sends_once
-from tests.contract.providers.letters import crowd
+from tests.contract.providers.letters import batch_of, crowd, reader
+from tests.contract.providers.recorded import cases, means, reads
 
 
 @pytest.fixture
@@ -77,28 +78,45 @@ def test_long_letters_are_more_calls_with_a_key_each(make, world, monkeypatch) -
     assert len(world.accepted()) == 40
 
 
-@pytest.mark.parametrize(("status", "name"), ERRORS)
-def test_every_documented_error_leads_to_its_class(make, world, status: int, name: str) -> None:
-    raised, _ = ERRORS[status, name]
-    world.cloud.answers.append(error(status, name, "what it says"))
-    leads_to(make(), raised)
+@pytest.mark.parametrize(
+    "case",
+    cases("resend/errors", "answers"),
+    ids=lambda each: f"{each['status']} {each['name']} {each['message'][:30]}",
+)
+def test_every_documented_error_leads_to_its_class_and_a_hint(make, world, case) -> None:
+    world.cloud.answers.append(error(case["status"], case["name"], case["message"]))
+    means(make(), case)
     assert world.accepted() == []
 
 
-@pytest.mark.parametrize(
-    ("status", "name", "raised"),
-    [
-        (409, "invalid_idempotent_request", None),
-        (500, "internal_server_error", None),
-        (502, "", None),
-        (418, "teapot", ProviderRefused),
-    ],
-)
-def test_what_it_does_not_document_is_in_doubt_or_stops_the_run(
-    make, world, status: int, name: str, raised: type[NewsletterError] | None
-) -> None:
-    world.cloud.answers.append(error(status, name, "what it says"))
-    leads_to(make(), raised)
+def test_every_error_that_is_known_is_a_recorded_one() -> None:
+    recorded = {(case["status"], case["name"]) for case in cases("resend/errors", "answers")}
+    assert set(ERRORS) <= recorded
+
+
+@pytest.mark.parametrize("case", cases("resend/batch", "answers"), ids=lambda each: " ".join(each["receipts"]))
+def test_every_documented_answer_to_a_call_is_read(make, world, case) -> None:
+    world.cloud.answers.append(Reply(200, case["said"]))
+    receipts = kept(make().send(crowd(case["asked"])))
+    assert [receipts[seq].status.value for seq in sorted(receipts)] == case["receipts"]
+    named = [each.provider_id for each in receipts.values() if each.status is Status.ACCEPTED]
+    assert named == [each["id"] for each in case["said"]["data"]]
+
+
+def test_what_is_asked_of_resend_has_the_form_of_its_example(make, world) -> None:
+    kept(make().send(batch_of(reader(1, name='Zoë "Z" M'))))
+    (call,) = world.cloud.sends
+    (message,) = json.loads(call.body)
+    (example,) = cases("resend/batch", "request")
+    assert set(message) == set(example) <= set(cases("resend/batch", "fields"))
+    assert {name: type(value) for name, value in message.items()} == {n: type(v) for n, v in example.items()}
+    assert message["to"] == ['"Zoë \\"Z\\" M" <reader1@example.org>']
+    assert {tag["name"]: tag["value"] for tag in message["tags"]} == {
+        "run": "2026-11-23-a-letter",
+        "ref": batch_of(reader(1)).rows[0].ref,
+    }
+    assert (call.path, call.headers["x-batch-validation"]) == ("/emails/batch", "permissive")
+    assert 1 <= len(call.headers["idempotency-key"]) <= 256
 
 
 @pytest.mark.parametrize(("headers", "wait"), [({"retry-after": "7"}, 7), ({"ratelimit-reset": "3"}, 3), ({}, None)])
@@ -114,23 +132,9 @@ def test_a_used_up_quota_says_how_long(make, world) -> None:
     leads_to(make(), QuotaReached, wait=timedelta(hours=6))
 
 
-def test_its_events_are_read() -> None:
-    def event(kind: str, **more: object) -> str:
-        data = {"email_id": "e1", "tags": {"ref": "1-abc", "run": "r"}, **more}
-        return json.dumps({"type": kind, "created_at": "2026-11-23T08:00:00Z", "data": data})
-
-    lines = [
-        event("email.sent"),
-        event("email.bounced", bounce={"type": "Permanent", "message": "no box for zoe@example.org"}),
-        event("email.bounced", bounce={"type": "Transient", "message": "full"}),
-        event("email.opened"),
-        event("email.delivered", tags=[]),
-    ]
-    found = list(Resend(url="https://x.example.org", api_key=KEY, stop=never).read_events("\n".join(lines).encode()))
-    assert found == [
-        Event(ref="1-abc", status=Status.ACCEPTED, provider_id="e1"),
-        Event(ref="1-abc", status=Status.BOUNCED, provider_id="e1", reason="no box for …"),
-    ]
+@pytest.mark.parametrize("case", cases("resend/events", "events"), ids=lambda each: each["record"]["type"])
+def test_every_kind_of_event_is_read_or_left_out(make, case) -> None:
+    reads(make(), case)
 
 
 def test_a_file_that_holds_no_events_is_refused(make) -> None:
@@ -274,3 +278,98 @@ def test_a_used_up_quota_is_not_asked_about_every_second(make, world, headers: d
 def test_a_quota_of_another_name_is_one(make, world) -> None:
     world.cloud.answers.append(error(429, "weekly_quota_exceeded", "Quota reached"))
     leads_to(make(), QuotaReached, wait=timedelta(hours=6))
+
+
+@pytest.mark.parametrize("between", ["\n", "\r\n", "\n\n"])
+def test_a_line_separator_inside_of_an_event_does_not_end_it(make, between: str) -> None:
+    data = {
+        "email_id": "e1",
+        "tags": {"ref": "1-abc"},
+        "bounce": {"type": "Permanent", "message": "no\u2028such\x85box"},
+    }
+    line = json.dumps({"type": "email.bounced", "data": data}, ensure_ascii=False)
+    found = list(make().read_events(f"\ufeff{line}{between}{line}".encode()))
+    assert [each.reason for each in found] == ["no such box"] * 2
+
+
+@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", b'{"type": "email.sent"'])
+def test_a_file_that_is_no_json_is_refused_however_it_is_broken(make, data: bytes) -> None:
+    with pytest.raises(ProviderRefused, match="cannot be read"):
+        list(make().read_events(data))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"tags": [{"name": "run", "value": "r"}, {"name": "ref", "value": "1-abc"}]},
+        {"tags": {"ref": "1-abc"}, "bounce": "?"},
+        {"tags": {"ref": "1-abc"}, "email_id": None},
+    ],
+)
+def test_an_event_in_another_shape_is_read(make, told: dict[str, object]) -> None:
+    line = json.dumps({"type": "email.delivered", "data": {"email_id": "e1", **told}}).encode()
+    (found,) = make().read_events(line)
+    assert (found.ref, found.status) == ("1-abc", Status.DELIVERED)
+    assert found.provider_id in ("e1", "")
+
+
+def looks(make, reply: Reply) -> list[tuple[bool, str]]:
+    """What a doctor sees when its domains are answered so."""
+    with Cloud({"/": lambda _cloud, _call: reply}) as cloud:
+        provider = Resend(url=cloud.url, api_key=KEY, stop=never, call_s=1)
+        return [(look.ok, look.detail) for look in provider.examine()]
+
+
+def test_a_key_that_may_only_send_is_a_good_one(make) -> None:
+    ((ok, detail),) = looks(make, error(401, "restricted_api_key", "This API key is restricted to only send emails."))
+    assert ok
+    assert "only send" in detail
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"data": None}, {"data": "?"}, {"data": [None, {"status": "pending"}]}])
+def test_domains_that_cannot_be_read_are_none(make, data: object) -> None:
+    assert looks(make, Reply(200, data)) == [(False, "resend, for no domain")]
+
+
+@pytest.mark.parametrize("status", [422, 429, 500, 503])
+def test_a_question_without_an_answer_says_what_to_do(make, status: int) -> None:
+    with pytest.raises((ProviderBusy, ProviderRefused)) as caught:
+        looks(make, error(status, "", "no"))
+    assert caught.value.hint
+
+
+def all_refused(count: int, message: str) -> Reply:
+    return Reply(200, {"data": [], "errors": [{"index": index, "message": message} for index in range(count)]})
+
+
+@pytest.mark.parametrize(
+    ("count", "message"),
+    [
+        (100, "Something is wrong with all of them."),
+        (10, "Something is wrong with all of them."),
+        (1, "The letters.example.org domain is not verified. Please, add and verify your domain."),
+        (2, "You can only send testing emails to your own email address (zoe@example.org)."),
+        (3, "Invalid `from` field."),
+    ],
+)
+def test_what_is_wrong_with_everybody_is_no_readers_fault(make, world, count: int, message: str) -> None:
+    world.cloud.answers.append(all_refused(count, message))
+    receipts: list[Receipt | None] = []
+    with pytest.raises(ProviderRefused) as refused:
+        receipts += make().send(crowd(count))
+    assert refused.value.hint
+    assert "@" not in str(refused.value)
+    assert not any(receipts)
+
+
+@pytest.mark.parametrize("count", [1, 9])
+def test_a_few_bad_addresses_may_be_all_of_a_call(make, world, count: int) -> None:
+    world.cloud.answers.append(all_refused(count, "Invalid `to` field."))
+    receipts = kept(make().send(crowd(count)))
+    assert [each.status for each in receipts.values()] == [Status.REFUSED] * count
+
+
+def test_different_faults_of_all_readers_are_theirs(make, world) -> None:
+    errors = [{"index": index, "message": f"Invalid `to` field {index}."} for index in range(20)]
+    world.cloud.answers.append(Reply(200, {"data": [], "errors": errors}))
+    assert {each.status for each in kept(make().send(crowd(20))).values()} == {Status.REFUSED}
