@@ -19,7 +19,6 @@ from newsletter.providers.ses_signing import signer
 from newsletter.providers.verdict import Meaning, Rule, judge
 from newsletter.providers.wording import json_lines
 
-
 _MANY = 10  # entries of which not all have a bad address
 
 
