@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
-from newsletter.errors import NewsletterError, ProviderBusy
+from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, connect, redacted
 from newsletter.providers.merge import Unfit, by_variant
 from newsletter.providers.records import Record, text_of, within
@@ -18,6 +18,8 @@ from newsletter.providers.ses_events import read_event, unwrapped
 from newsletter.providers.ses_signing import signer
 from newsletter.providers.verdict import Meaning, Rule, judge
 from newsletter.providers.wording import json_lines
+
+_MANY = 10  # entries of which not all have a bad address
 
 
 class Ses:
@@ -132,6 +134,9 @@ def _results(answer: Answer, entries: Sequence[Entry]) -> Iterator[Receipt]:
     if not isinstance(results, list) or len(results) != len(entries):
         yield from _all(entries, Status.UNKNOWN, "SES's answer does not fit what was asked")
         return
+    if len(results) >= _MANY and _refused_alike(results):
+        hint = "this is a mistake of this program, or of the set-up in SES: look at the message, and report it"
+        raise ProviderRefused(f"SES refused every message: {redacted(text_of(results[0], 'Error'))}", hint=hint)
     trouble: NewsletterError | None = None
     for entry, found in zip(entries, results, strict=True):
         result: Record = found if isinstance(found, dict) else {}
@@ -147,6 +152,14 @@ def _results(answer: Answer, entries: Sequence[Entry]) -> Iterator[Receipt]:
             trouble = trouble or rule.error(f"SES: {reason}")
     if trouble is not None:
         raise trouble
+
+
+def _refused_alike(results: Sequence[object]) -> bool:
+    """Whether the same is wrong with all of a call, which is then no reader's fault."""
+    first = results[0]
+    if not isinstance(first, dict) or any(each != first for each in results):
+        return False
+    return judge(ENTRIES, [text_of(first, "Status")], text_of(first, "Error")).meaning is Meaning.ROW
 
 
 def _production(account: Record, region: str) -> Look:

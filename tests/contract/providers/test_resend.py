@@ -373,3 +373,35 @@ def test_different_faults_of_all_readers_are_theirs(make, world) -> None:
     errors = [{"index": index, "message": f"Invalid `to` field {index}."} for index in range(20)]
     world.cloud.answers.append(Reply(200, {"data": [], "errors": errors}))
     assert {each.status for each in kept(make().send(crowd(20))).values()} == {Status.REFUSED}
+
+
+def test_no_key_is_ever_used_for_other_contents(make, world) -> None:
+    whole = crowd(8)
+    first = whole.rows[0]
+    others = [
+        replace(whole, rows=whole.rows[1:]),  # somebody left between the kill and the next run
+        replace(whole, rows=(replace(first, name="Adah"), *whole.rows[1:])),
+        replace(whole, rows=(replace(first, values={**first.values, "unsubscribe_url": "https://x"}), *whole.rows[1:])),
+        replace(whole, rows=tuple(reversed(whole.rows))),
+        replace(whole, letter=replace(whole.letter, edition_hash="f" * 64)),
+    ]
+    refused = error(422, "validation_error", "bad")
+    for batch in (whole, *others):
+        world.cloud.answers.extend([refused, refused])  # so that there are keys for halves of halves
+        kept(make().send(batch))
+    under: dict[str, set[bytes]] = {}
+    for call in world.cloud.sends:
+        under.setdefault(call.headers["idempotency-key"], set()).add(call.body)
+    assert len(under) >= len(others) * 4
+    assert {len(bodies) for bodies in under.values()} == {1}
+
+
+def test_the_same_batch_takes_the_same_way_through_halves(make, world) -> None:
+    refused = error(422, "validation_error", "bad")
+    keys = []
+    for _ in range(2):
+        world.cloud.answers.extend([refused, refused])
+        kept(make().send(crowd(8)))
+        keys.append([call.headers["idempotency-key"] for call in world.cloud.sends])
+    assert keys[1] == keys[0] * 2
+    assert len(world.accepted()) == 8

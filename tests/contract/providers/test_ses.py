@@ -302,3 +302,18 @@ def test_keys_that_only_send_may_not_list_identities_and_that_is_no_fault(make) 
     found = looks(make, account, error(403, "AccessDeniedException", "no"))
     assert set(found) == {"provider", "sending", "quota"}
     assert found["quota"][:2] == (True, "ses: no daily limit, 500 a second")
+
+
+@pytest.mark.parametrize(("count", "stops"), [(50, True), (10, True), (9, False)])
+def test_what_is_wrong_with_everybody_is_no_readers_fault(make, world, count: int, stops: bool) -> None:
+    results = [{"Status": "INVALID_PARAMETER", "Error": "Invalid tag value"}] * count
+    world.cloud.answers.append(Reply(200, {"BulkEmailEntryResults": results}))
+    receipts: list[Receipt] = []
+    sending = make().send(crowd(count))
+    if stops:
+        with pytest.raises(ProviderRefused) as refused:
+            receipts.extend(each for each in sending if each)
+        assert refused.value.hint
+        assert receipts == []
+    else:
+        assert {each.status for each in kept(sending).values()} == {Status.REFUSED}
