@@ -14,7 +14,7 @@ from newsletter.app.founding import found
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "setup.md").read_text()
-FRONT_DOOR = f'#!/bin/sh\nexec {sys.executable} -P -m newsletter "$@"\n'
+FRONT_DOOR = f'#!/bin/sh\nexec "{sys.executable}" -P -m newsletter "$@"\n'
 
 
 def commands(*sections: str) -> str:

@@ -81,7 +81,8 @@ def runner(tmp_path: Path, desk: Desk) -> Callable[..., Runner]:
     programs = tmp_path / "programs"
     programs.mkdir()
     gh = programs / "gh"
-    gh.write_text(f"#!{sys.executable}\n" + (Path(__file__).parent / "gh.py").read_text())
+    # No `#!` with an interpreter: in a path with a space it would end there.
+    gh.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).parent / "gh.py"}" "$@"\n')
     gh.chmod(0o755)
     machines = iter(range(10_000))
 
