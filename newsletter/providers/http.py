@@ -23,6 +23,7 @@ import requests
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.pieces import one_line
 from newsletter.providers.connections import TellingAdapter, departure
+from newsletter.providers.records import Record
 
 CONNECT_S = 10.0
 CALL_S = 60.0  # all of a call; a lease is twice as long
@@ -47,11 +48,13 @@ class Answer(NamedTuple):
 
     def text(self, *names: str) -> str:
         """The first of these fields that is a text; redacted, on one line."""
-        if isinstance(self.data, dict):
-            for name in names:
-                if isinstance(self.data.get(name), str):
-                    return redacted(self.data[name])
-        return f"HTTP {self.status}"
+        found = next((each for name in names if isinstance(each := self.record.get(name), str)), None)
+        return f"HTTP {self.status}" if found is None else redacted(found)
+
+    @property
+    def record(self) -> Record:
+        """The object that came back, or an empty one."""
+        return self.data if isinstance(self.data, dict) else {}
 
     @property
     def wait(self) -> timedelta | None:
