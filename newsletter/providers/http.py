@@ -22,7 +22,7 @@ import requests
 
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.pieces import one_line
-from newsletter.providers.connections import TellingAdapter, departure
+from newsletter.providers.connections import Departure, TellingAdapter, ours
 from newsletter.providers.records import Record
 
 CONNECT_S = 10.0
@@ -31,6 +31,7 @@ STOP_S = 5.0  # how long a call in flight may still take once the operator asked
 BODY_LIMIT = 8 * 1024 * 1024  # of an answer
 LONGEST_WAIT = timedelta(days=1)  # that we believe: nobody is asked to leave a provider alone for months
 _LOOK_S = 0.1
+_NETWORK = "is the network there?"
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
@@ -100,17 +101,19 @@ class Http:
     def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         """Make a call in a thread of its own, so that a silent server cannot hold us beyond our time."""
         future: Future[Answer] = Future()
+        departure = Departure()
 
         def work() -> None:
+            ours.departure = departure
             try:
                 future.set_result(self._exchange(method, path, body, headers))
             except BaseException as err:  # noqa: BLE001 - handed on to whoever waits
                 future.set_exception(err)
 
         threading.Thread(target=work, name=f"{self.name}-call", daemon=True).start()
-        return self._awaited(future)
+        return self._awaited(future, departure)
 
-    def _awaited(self, future: Future[Answer]) -> Answer:
+    def _awaited(self, future: Future[Answer], departure: Departure) -> Answer:
         until = time.monotonic() + self.call_s
         stopping = False
         while True:
@@ -122,11 +125,12 @@ class Http:
                     stopping, until = True, min(until, now + STOP_S)
                 if now >= until:
                     why = "stopped before it answered" if stopping else f"no answer in {self.call_s:.0f} seconds"
+                    if departure.call_off():
+                        raise ProviderBusy(f"{self.name} was not reached: {why}", hint=_NETWORK) from None
                     raise DoubtfulCall(why) from None
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         url = path if path.startswith(f"{self.url}/") else self.url + path
-        departure.left = False
         try:
             with self.session.request(
                 method,
@@ -141,7 +145,7 @@ class Http:
                 raw = response.raw.read(BODY_LIMIT + 1, decode_content=True)
                 answer = Answer(response.status_code, response.headers, _parsed(raw))
         except Exception as err:  # noqa: BLE001 - of requests, of urllib3 while the answer was read, or of ours
-            if departure.left:
+            if ours.departure.left:
                 raise DoubtfulCall(f"the line broke ({type(err).__name__})") from None
             raise self._unsent(err) from None
         if answer.status < 200:
@@ -156,7 +160,7 @@ class Http:
                 f"{self.name} cannot be trusted: its certificate does not hold", hint="look at [provider] and the clock"
             )
         if isinstance(err, requests.exceptions.ConnectionError | requests.exceptions.Timeout):
-            return ProviderBusy(f"{self.name} cannot be reached", hint="is the network there?")
+            return ProviderBusy(f"{self.name} cannot be reached", hint=_NETWORK)
         return ProviderRefused(
             f"{self.name} cannot be called ({type(err).__name__})",
             hint="look at its url in newsletter.toml, and for stray characters in its key",
