@@ -173,7 +173,7 @@ def connect(name: str, url: str, auth: Auth, stop: Callable[[], bool], *, call_s
     session.trust_env = False  # no .netrc may slip in other credentials
     session.mount("http://", TellingAdapter())
     session.mount("https://", TellingAdapter())
-    return Http(name=name, url=url, auth=auth, stop=stop, call_s=call_s, session=session)
+    return Http(name=name, url=url.rstrip("/"), auth=auth, stop=stop, call_s=call_s, session=session)
 
 
 def bearer(key: str) -> Auth:

@@ -178,7 +178,7 @@ class Mailgun:
     def _following(self, answer: Answer) -> str:
         """Where the next page is. Raises ProviderRefused if that is elsewhere: our key goes along."""
         following = text_of(within(answer.record, "paging"), "next")
-        if not following.startswith(f"{self._http.url.rstrip('/')}/"):
+        if not following.startswith(f"{self._http.url}/"):
             raise ProviderRefused("Mailgun's events go on at another address", hint="check mailgun.url and region")
         return following
 
