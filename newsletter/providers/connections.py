@@ -22,13 +22,40 @@ if TYPE_CHECKING:
 REST_S = 10.0
 
 
-class Departure(threading.local):
-    """What became of the request that this thread makes; a call has a thread of its own."""
-
-    left = False
+class CalledOffError(OSError):
+    """A request that nobody waits for any more, and that did not leave."""
 
 
-departure = Departure()
+class Departure:
+    """Whether one request left. It either leaves or is called off, and never both."""
+
+    def __init__(self) -> None:
+        """Still here."""
+        self._lock = threading.Lock()
+        self._called_off = False
+        self.left = False
+
+    def leave(self) -> None:
+        """From here on it may have left. Raises CalledOffError."""
+        with self._lock:
+            if self._called_off:
+                raise CalledOffError
+            self.left = True
+
+    def call_off(self) -> bool:
+        """Keep it from leaving, and say whether that came in time."""
+        with self._lock:
+            self._called_off = not self.left
+            return self._called_off
+
+
+class _Ours(threading.local):
+    """The request that this thread makes; a call has a thread of its own."""
+
+    departure = Departure()
+
+
+ours = _Ours()
 
 
 class _Telling(HTTPConnection):
@@ -42,10 +69,10 @@ class _Telling(HTTPConnection):
         return super().is_connected and time.monotonic() - self._used_at < REST_S
 
     def send(self, data: Any) -> None:  # noqa: ANN401 - as it is inherited
-        """Hand *data* to the socket. From here on it may have left."""
+        """Hand *data* to the socket. Raises CalledOffError."""
         if self.sock is None:
             self.connect()
-        departure.left = True
+        ours.departure.leave()
         super().send(data)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as urllib3 does

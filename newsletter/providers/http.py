@@ -22,7 +22,8 @@ import requests
 
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.pieces import one_line
-from newsletter.providers.connections import TellingAdapter, departure
+from newsletter.providers.connections import Departure, TellingAdapter, ours
+from newsletter.providers.records import Record
 
 CONNECT_S = 10.0
 CALL_S = 60.0  # all of a call; a lease is twice as long
@@ -30,6 +31,7 @@ STOP_S = 5.0  # how long a call in flight may still take once the operator asked
 BODY_LIMIT = 8 * 1024 * 1024  # of an answer
 LONGEST_WAIT = timedelta(days=1)  # that we believe: nobody is asked to leave a provider alone for months
 _LOOK_S = 0.1
+_NETWORK = "is the network there?"
 
 Auth = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 
@@ -47,11 +49,13 @@ class Answer(NamedTuple):
 
     def text(self, *names: str) -> str:
         """The first of these fields that is a text; redacted, on one line."""
-        if isinstance(self.data, dict):
-            for name in names:
-                if isinstance(self.data.get(name), str):
-                    return redacted(self.data[name])
-        return f"HTTP {self.status}"
+        found = next((each for name in names if isinstance(each := self.record.get(name), str)), None)
+        return f"HTTP {self.status}" if found is None else redacted(found)
+
+    @property
+    def record(self) -> Record:
+        """The object that came back, or an empty one."""
+        return self.data if isinstance(self.data, dict) else {}
 
     @property
     def wait(self) -> timedelta | None:
@@ -97,17 +101,19 @@ class Http:
     def _call(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         """Make a call in a thread of its own, so that a silent server cannot hold us beyond our time."""
         future: Future[Answer] = Future()
+        departure = Departure()
 
         def work() -> None:
+            ours.departure = departure
             try:
                 future.set_result(self._exchange(method, path, body, headers))
             except BaseException as err:  # noqa: BLE001 - handed on to whoever waits
                 future.set_exception(err)
 
         threading.Thread(target=work, name=f"{self.name}-call", daemon=True).start()
-        return self._awaited(future)
+        return self._awaited(future, departure)
 
-    def _awaited(self, future: Future[Answer]) -> Answer:
+    def _awaited(self, future: Future[Answer], departure: Departure) -> Answer:
         until = time.monotonic() + self.call_s
         stopping = False
         while True:
@@ -119,11 +125,12 @@ class Http:
                     stopping, until = True, min(until, now + STOP_S)
                 if now >= until:
                     why = "stopped before it answered" if stopping else f"no answer in {self.call_s:.0f} seconds"
+                    if departure.call_off():
+                        raise ProviderBusy(f"{self.name} was not reached: {why}", hint=_NETWORK) from None
                     raise DoubtfulCall(why) from None
 
     def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         url = path if path.startswith(f"{self.url}/") else self.url + path
-        departure.left = False
         try:
             with self.session.request(
                 method,
@@ -138,7 +145,7 @@ class Http:
                 raw = response.raw.read(BODY_LIMIT + 1, decode_content=True)
                 answer = Answer(response.status_code, response.headers, _parsed(raw))
         except Exception as err:  # noqa: BLE001 - of requests, of urllib3 while the answer was read, or of ours
-            if departure.left:
+            if ours.departure.left:
                 raise DoubtfulCall(f"the line broke ({type(err).__name__})") from None
             raise self._unsent(err) from None
         if answer.status < 200:
@@ -153,7 +160,7 @@ class Http:
                 f"{self.name} cannot be trusted: its certificate does not hold", hint="look at [provider] and the clock"
             )
         if isinstance(err, requests.exceptions.ConnectionError | requests.exceptions.Timeout):
-            return ProviderBusy(f"{self.name} cannot be reached", hint="is the network there?")
+            return ProviderBusy(f"{self.name} cannot be reached", hint=_NETWORK)
         return ProviderRefused(
             f"{self.name} cannot be called ({type(err).__name__})",
             hint="look at its url in newsletter.toml, and for stray characters in its key",
@@ -166,7 +173,7 @@ def connect(name: str, url: str, auth: Auth, stop: Callable[[], bool], *, call_s
     session.trust_env = False  # no .netrc may slip in other credentials
     session.mount("http://", TellingAdapter())
     session.mount("https://", TellingAdapter())
-    return Http(name=name, url=url, auth=auth, stop=stop, call_s=call_s, session=session)
+    return Http(name=name, url=url.rstrip("/"), auth=auth, stop=stop, call_s=call_s, session=session)
 
 
 def bearer(key: str) -> Auth:

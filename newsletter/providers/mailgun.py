@@ -15,8 +15,8 @@ from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, connect
 from newsletter.providers.mailgun_answers import RULES, wait_in
 from newsletter.providers.mailgun_events import read_event
 from newsletter.providers.mailgun_form import MOST_RECIPIENTS, Entry, Form, forms
-from newsletter.providers.merge import Unfit, by_variant
-from newsletter.providers.records import Record, text_of, within
+from newsletter.providers.merge import by_variant, fitting
+from newsletter.providers.records import text_of, within
 from newsletter.providers.verdict import Meaning, Rule, judge
 from newsletter.providers.wording import json_lines, label
 
@@ -56,12 +56,8 @@ class Mailgun:
         """One call for each variant of the letter, and one more for each thousand readers or 20 MB."""
         variants = forms(batch, sandbox=self._sandbox)  # all of them before the first call: one may be refused
         for variant, rows in by_variant(batch.rows):
-            entries = []
-            for row in rows:
-                try:
-                    entries.append(variants[variant].entry(row))
-                except Unfit as err:
-                    yield err.receipt(row)
+            entries, unfit = fitting(rows, variants[variant].entry)
+            yield from unfit
             form, entries = variants[variant].narrowed(entries)
             for call in form.calls(entries):
                 yield from self._call(form, call)
@@ -100,14 +96,14 @@ class Mailgun:
         answer = self._http.get(f"/v3/domains/{self._domain}")
         if answer.status != 200:
             raise self._error(judge(RULES, [answer.status], answer.text("message")), answer)
-        state = text_of(within(_record(answer), "domain"), "state") or "unknown"
+        state = text_of(within(answer.record, "domain"), "state") or "unknown"
         yield Look(
             what="provider",
             ok=state == "active",
             detail=f"mailgun: the domain is {state}{'; sandbox: nothing is delivered' if self._sandbox else ''}",
             fix="" if state == "active" else "set the domain's DNS records as Mailgun shows them",
         )
-        tracking = within(_record(self._http.get(f"/v3/domains/{self._domain}/tracking")), "tracking")
+        tracking = within(self._http.get(f"/v3/domains/{self._domain}/tracking").record, "tracking")
         if within(tracking, "unsubscribe").get("active") is True:
             yield Look(
                 what="unsubscribe tracking",
@@ -134,7 +130,7 @@ class Mailgun:
             return
         said = answer.text("message")
         if answer.status == 200:
-            name = text_of(_record(answer), "id").strip("<>")
+            name = text_of(answer.record, "id").strip("<>")
             if "Magnificent" in said:
                 # It answers so at addresses where it has nothing to do.
                 raise ProviderRefused("Mailgun's API is not where we look for it", hint="check mailgun.url and domain")
@@ -170,7 +166,7 @@ class Mailgun:
                 raise ProviderBusy("stopped before all of Mailgun's events were seen", hint="run it again")
             yield None
             answer = self._http.get(path)
-            items = _record(answer).get("items")
+            items = answer.record.get("items")
             if answer.status != 200 or not isinstance(items, list):
                 raise self._error(judge(RULES, [answer.status], answer.text("message")), answer)
             if not items:
@@ -181,8 +177,8 @@ class Mailgun:
 
     def _following(self, answer: Answer) -> str:
         """Where the next page is. Raises ProviderRefused if that is elsewhere: our key goes along."""
-        following = text_of(within(_record(answer), "paging"), "next")
-        if not following.startswith(f"{self._http.url.rstrip('/')}/"):
+        following = text_of(within(answer.record, "paging"), "next")
+        if not following.startswith(f"{self._http.url}/"):
             raise ProviderRefused("Mailgun's events go on at another address", hint="check mailgun.url and region")
         return following
 
@@ -192,10 +188,6 @@ class Mailgun:
             return ProviderBusy(f"Mailgun: {said}", hint="try again later", wait=answer.wait)
         named = wait_in(said, now=self._clock())
         return rule.error(f"Mailgun: {said}", wait=answer.wait if named is None else named)
-
-
-def _record(answer: Answer) -> Record:
-    return answer.data if isinstance(answer.data, dict) else {}
 
 
 def _all(entries: Sequence[Entry], status: Status, reason: str, provider_id: str = "") -> Iterator[Receipt]:

@@ -8,8 +8,9 @@ with such text is refused before anything leaves, and of a value it is either ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import idna
 
@@ -18,6 +19,8 @@ from newsletter.delivery.outcome import Receipt, Status
 from newsletter.errors import ProviderRefused
 from newsletter.pieces import ENCODERS, Pieces, Slot, address_header
 from newsletter.providers.wording import unfolded
+
+E = TypeVar("E")
 
 _IN_HTML = frozenset({"html", "href"})  # where a character can be written as a reference instead
 
@@ -178,3 +181,14 @@ def by_variant(rows: tuple[Row, ...]) -> Iterator[tuple[int, list[Row]]]:
     for row in rows:
         groups.setdefault(row.variant, []).append(row)
     yield from sorted(groups.items())
+
+
+def fitting(rows: Sequence[Row], entry: Callable[[Row], E]) -> tuple[list[E], list[Receipt]]:
+    """What *entry* makes of the rows, and a receipt for each that does not fit."""
+    entries, unfit = [], []
+    for row in rows:
+        try:
+            entries.append(entry(row))
+        except Unfit as err:
+            unfit.append(err.receipt(row))
+    return entries, unfit

@@ -94,7 +94,7 @@ class Resend:
             return
         if answer.status != 200:
             raise _error(answer)
-        found = answer.data.get("data") if isinstance(answer.data, dict) else None
+        found = answer.record.get("data")
         domains = [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
         verified = sorted(text_of(each, "name") for each in domains if each.get("status") == "verified")
         fix = "" if verified else "verify the sender's domain at Resend"
@@ -203,7 +203,7 @@ def _accepted(answer: Answer, rows: Sequence[Row]) -> Iterator[Receipt]:
     does not fit, nobody can tell whose id is whose, and all of them are in doubt.
     """
     refused = _refused(answer, len(rows))
-    told = answer.data.get("data") if isinstance(answer.data, dict) else None
+    told = answer.record.get("data")
     names = [each.get("id") if isinstance(each, dict) else None for each in told] if isinstance(told, list) else []
     if refused and len(names) == len(rows) and not any(names[index] for index in refused):
         names = [name for index, name in enumerate(names) if index not in refused]
@@ -231,7 +231,7 @@ def _no_readers_fault(refused: Mapping[int, str], count: int) -> None:
 
 def _refused(answer: Answer, count: int) -> dict[int, str] | None:
     """Why each of the refused messages was, by its place among *count*; None if that cannot be read."""
-    errors = (answer.data.get("errors") or []) if isinstance(answer.data, dict) else None
+    errors = answer.record.get("errors") or []
     if not isinstance(errors, list) or not all(isinstance(each, dict) for each in errors):
         return None
     places = [each.get("index") for each in errors]
@@ -249,8 +249,7 @@ def _all(rows: Sequence[Row], status: Status, reason: str) -> Iterator[Receipt]:
 
 
 def _name(answer: Answer) -> str:
-    name = answer.data.get("name") if isinstance(answer.data, dict) else None
-    return name if isinstance(name, str) else ""
+    return text_of(answer.record, "name")
 
 
 def _meaning(answer: Answer) -> tuple[type[NewsletterError] | None, str]:

@@ -10,7 +10,7 @@ from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, connect, redacted
-from newsletter.providers.merge import Unfit, by_variant
+from newsletter.providers.merge import by_variant, fitting
 from newsletter.providers.records import Record, text_of, within
 from newsletter.providers.ses_answers import ENTRIES, ERRORS
 from newsletter.providers.ses_entries import MOST_ENTRIES, Call, Entry, calls
@@ -51,12 +51,8 @@ class Ses:
         """One call for each variant of the letter and fifty readers."""
         variants = calls(batch, configuration_set=self._configuration_set)  # all first: one may be refused
         for variant, rows in by_variant(batch.rows):
-            entries = []
-            for row in rows:
-                try:
-                    entries.append(variants[variant].entry(row))
-                except Unfit as err:
-                    yield err.receipt(row)
+            entries, unfit = fitting(rows, variants[variant].entry)
+            yield from unfit
             for first in range(0, len(entries), MOST_ENTRIES):
                 yield from self._call(variants[variant], entries[first : first + MOST_ENTRIES])
 
@@ -77,13 +73,13 @@ class Ses:
         answer = self._http.get("/v2/email/account")
         if answer.status != 200:
             raise _error(_judged(answer), answer)
-        account = _record(answer)
+        account = answer.record
         yield _production(account, self._region)
         yield _sending(account)
         yield _quota(within(account, "SendQuota"))
         listed = self._http.get("/v2/email/identities?PageSize=1000")
         if listed.status == 200:  # keys that only send may not ask
-            yield _identities(_record(listed), self._region)
+            yield _identities(listed.record, self._region)
 
     def close(self) -> None:
         """Close its connections."""
@@ -130,7 +126,7 @@ def _results(answer: Answer, entries: Sequence[Entry]) -> Iterator[Receipt]:
 
     The rest are those without receipt: an entry that SES names a trouble of the whole account for did not leave.
     """
-    results = _record(answer).get("BulkEmailEntryResults")
+    results = answer.record.get("BulkEmailEntryResults")
     if not isinstance(results, list) or len(results) != len(entries):
         yield from _all(entries, Status.UNKNOWN, "SES's answer does not fit what was asked")
         return
@@ -207,7 +203,7 @@ def _judged(answer: Answer) -> Rule:
 
 def _type(answer: Answer) -> str:
     """The error's name: `Name:http://…` in a header, or `namespace#Name` in the body."""
-    record = _record(answer)
+    record = answer.record
     found = answer.headers.get("x-amzn-ErrorType") or text_of(record, "__type") or text_of(record, "code")
     return re.sub(r":.*|.*#", "", found or text_of(record, "type"))
 
@@ -221,10 +217,6 @@ def _error(rule: Rule, answer: Answer) -> NewsletterError:
     if rule.meaning in (Meaning.DOUBT, Meaning.ROW):  # to a question, that is: nothing was to be sent
         return ProviderBusy(text, hint="try again later", wait=answer.wait)
     return rule.error(text, wait=answer.wait)
-
-
-def _record(answer: Answer) -> Record:
-    return answer.data if isinstance(answer.data, dict) else {}
 
 
 def _all(entries: Sequence[Entry], status: Status, reason: str) -> Iterator[Receipt]:

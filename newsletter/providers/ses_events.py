@@ -35,8 +35,8 @@ def read_event(told: Record) -> Event | None:
     mail = within(told, "mail")
     refs = within(mail, "tags").get("ref")
     ref = refs[0] if isinstance(refs, list) and refs and isinstance(refs[0], str) else ""
-    if status is None or not ref:
-        return None
+    if status is None or not ref or text_of(within(told, "complaint"), "complaintFeedbackType") == "not-spam":
+        return None  # "not-spam" is a reader's word that it was none
     return Event(ref=ref, status=status, provider_id=text_of(mail, "messageId"), reason=_reason(told))
 
 

@@ -167,6 +167,30 @@ def test_a_handshake_that_never_ends_is_busy_for_nothing_left(certificate, monke
         call(tls_way(where, certificate))
 
 
+@pytest.mark.parametrize("asked_to_stop", [False, True])
+def test_a_call_that_was_given_up_before_it_left_never_leaves(certificate, monkeypatch, asked_to_stop: bool) -> None:
+    monkeypatch.setattr("newsletter.providers.http.STOP_S", 0.2)
+    came: list[bytes] = []
+    given_up, over = threading.Event(), threading.Event()
+
+    def serve(line: socket.socket, _number: int) -> None:
+        given_up.wait(5)
+        with suppress(OSError):
+            over_tls(certificate, lambda tls, _: came.append(tls.recv(1000)))(line, 1)
+        over.set()
+
+    with server(serve) as where:
+        http = connect(
+            "acme", f"https://{where}", bearer("re_key"), lambda: asked_to_stop, call_s=5 if asked_to_stop else 0.3
+        )
+        http.session.verify = str(certificate)
+        with pytest.raises(ProviderBusy):
+            call(http)
+        given_up.set()
+        assert over.wait(5)
+    assert came in ([], [b""])
+
+
 @pytest.mark.parametrize("said", [b"", b"HT", b"no HTTP at all\r\n\r\n"])
 def test_a_line_that_breaks_after_the_request_is_in_doubt(said: bytes) -> None:
     def serve(line: socket.socket, _number: int) -> None:

@@ -342,3 +342,9 @@ def test_a_doctor_sees_what_is_wrong_with_the_domain(make) -> None:
         looks = list(make(url=cloud.url).examine())
     assert [(look.what, look.ok) for look in looks] == [("provider", False), ("unsubscribe tracking", False)]
     assert all(look.fix for look in looks)
+
+
+def test_a_slash_at_the_end_of_the_address_changes_nothing(make, world) -> None:
+    provider = make(url=f"{world.cloud.url}/", now=LATER)
+    assert {each.status for each in kept(provider.send(crowd(9))).values()} == {Status.ACCEPTED}
+    assert {each.status for each in kept(provider.settle(crowd(9))).values()} == {Status.ACCEPTED}
