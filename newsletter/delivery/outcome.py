@@ -45,7 +45,8 @@ MOVES: dict[Status, frozenset[Status]] = {
     Status.UNKNOWN: frozenset({Status.ACCEPTED, Status.REFUSED, Status.PLANNED}),
     # Once the window has passed, planned is only another word for held: nothing claims it then.
     Status.HELD: frozenset({Status.PLANNED, Status.CANCELLED}),
-    Status.ACCEPTED: frozenset({Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED}),
+    # Refused: a provider can take a message and find out later that it will not send it.
+    Status.ACCEPTED: frozenset({Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.REFUSED}),
     Status.DELIVERED: frozenset({Status.BOUNCED, Status.COMPLAINED}),
 }
 

@@ -178,6 +178,7 @@ def test_a_claim_that_is_to_be_sealed_is_told_from_one_that_never_is(store, limi
         (Status.UNKNOWN, Status.REFUSED, True),
         (Status.ACCEPTED, Status.DELIVERED, True),
         (Status.ACCEPTED, Status.BOUNCED, True),
+        (Status.ACCEPTED, Status.REFUSED, True),
         (Status.ACCEPTED, Status.COMPLAINED, True),
         (Status.UNKNOWN, Status.PLANNED, False),  # that needs proof, and the lease
         (Status.UNKNOWN, Status.DELIVERED, False),

@@ -45,4 +45,9 @@ def test_whatever_was_accepted_can_never_come_back_to_be_claimed() -> None:
         status = todo.pop()
         reached.add(status)
         todo |= set(MOVES.get(status, ())) - reached
-    assert reached == {Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED}
+    assert reached == {Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED, Status.REFUSED}
+
+
+def test_what_was_accepted_can_turn_out_to_be_refused() -> None:
+    """Providers take a message and find out later that they will not send it: a quota, a broken template."""
+    assert move(Status.ACCEPTED, Status.REFUSED) is Status.REFUSED
