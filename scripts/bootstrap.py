@@ -38,7 +38,9 @@ def main(arguments: list[str]) -> None:
     elif command == "test":
         set_up(RUNTIME, TEST)
         os.chdir(ROOT)
-        become("-m", "pytest", *rest)
+        # All of them side by side: half of their time they wait for something. Some of them one after another.
+        everything = all(word.startswith("-") for word in rest)
+        become("-m", "pytest", *(["-n", "3", "--dist", "worksteal"] if everything else []), *rest)
     elif command == "drill":
         set_up(RUNTIME, TEST)
         os.chdir(ROOT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from datetime import UTC, datetime
@@ -35,7 +36,7 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
 # A command after these words sees mounts that nobody else does.
 OWN_MOUNTS = ("unshare", "--mount") if os.geteuid() == 0 else ("unshare", "--user", "--map-root-user", "--mount")
 
-_missing = pytest.StashKey[dict[str, list[str]]]()  # program -> the tests not run for want of it
+_MISSING = re.compile(r"(\S+) is not on this machine")  # as skipped and failed tests say it
 _databases = count(1)
 
 
@@ -102,8 +103,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Starts the list of what was missing, and the watch over what errors say."""
-    config.stash[_missing] = {}
+    """Starts the watch over what errors say."""
     overhear_errors()
 
 
@@ -121,7 +121,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for name in [str(each) for marker in item.iter_markers("needs") for each in marker.args]:
         if find_program(name):
             continue
-        item.config.stash[_missing].setdefault(name, []).append(item.nodeid)
         text = f"{name} is not on this machine"
         if item.config.getoption("--all"):
             pytest.fail(text, pytrace=False)
@@ -140,12 +139,16 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     return report
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says plainly what was not run, and what would bring it."""
-    if not config.stash[_missing]:
+    missing: dict[str, list[str]] = {}
+    for report in (*terminalreporter.stats.get("skipped", ()), *terminalreporter.stats.get("error", ())):
+        if found := _MISSING.search(str(report.longrepr)):
+            missing.setdefault(found[1], []).append(report.nodeid)
+    if not missing:
         return
     terminalreporter.section("not run on this machine")
-    for name, tests in sorted(config.stash[_missing].items()):
+    for name, tests in sorted(missing.items()):
         _, package = PROGRAMS.get(name, ((), name))
         some = ", ".join(tests[:3]) + (" …" if len(tests) > 3 else "")
         terminalreporter.write_line(f"{len(tests)} test(s) need {name} (Debian: apt install {package}): {some}")
