@@ -305,6 +305,7 @@ def test_an_answer_that_breaks_off_is_in_doubt(said: bytes) -> None:
         head() + b'{"id": ' + b"9" * 5000 + b"}",
         head("Content-Encoding: gzip") + gzip.compress(b'"' + b"x" * 9_000_000 + b'"'),
     ],
+    ids=range(7),
 )
 def test_an_answer_that_cannot_be_read_says_nothing(said: bytes) -> None:
     with suppress(DoubtfulCall):

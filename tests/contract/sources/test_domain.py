@@ -196,6 +196,7 @@ P = base64.b64encode(DER).decode()
         ("v=DKIM1; p=AAAA", DER, ERROR, "no key that can be read"),
         ("a-verification", DER, ERROR, "not there"),
     ],
+    ids=range(10),
 )
 def test_our_own_key(server, record: str, public: bytes, level: Level, words: str) -> None:
     server.zone[f"TXT nl._domainkey.{DOMAIN}"] = [in_strings(record)]
