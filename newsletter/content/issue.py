@@ -25,16 +25,18 @@ class Level(StrEnum):
 
     ERROR = "error"  # the letter may not be approved or sent
     WARNING = "warning"  # a reader may notice
+    NOTE = "note"  # worth a thought, and nobody's business but the editor's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """Something wrong with a text: where, what, and what to do about it."""
+    """Something wrong with a text: where, what, and what to do about it. `check` is the id of the rule that says so."""
 
     at: Span
     what: str
     hint: str = ""
     level: Level = Level.ERROR
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

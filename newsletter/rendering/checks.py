@@ -44,7 +44,7 @@ class Check:
 def run_checks(facts: Facts) -> list[Problem]:
     """Everything that the rules object to, in their order."""
     return [
-        Problem(at=facts.issue.span(key), what=what, hint=hint, level=check.level)
+        Problem(at=facts.issue.span(key), what=what, hint=hint, level=check.level, check=check.id)
         for check in CHECKS
         for key, what, hint in check.find(facts)
     ]
