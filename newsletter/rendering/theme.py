@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import DictLoader, StrictUndefined, TemplateError
@@ -70,6 +71,18 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
         words = tomllib.loads(files["theme.toml"]).get("words", {})
     except tomllib.TOMLDecodeError as err:
         raise SettingsError(str(err), at=f"templates/{name}/theme.toml") from err
+    return Theme(
+        name=name,
+        files=files,
+        base_css=files["base.css"],
+        client_css=files["client.css"],
+        words={**words.get("en", {}), **words.get(language.split("-", maxsplit=1)[0], {})},
+        _environment=_environment_of(tuple(sorted(files.items()))),
+    )
+
+
+@lru_cache(maxsize=8)  # compiling the templates is half of a build, and a preview builds at every save
+def _environment_of(files: tuple[tuple[str, str], ...]) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=DictLoader(dict(files)),
         autoescape=lambda file: file is not None and file.endswith(".html.j2"),
@@ -79,11 +92,4 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
         keep_trailing_newline=True,
     )
     environment.filters.update(wrap=wrap, underline=underline, bullet=bullet)
-    return Theme(
-        name=name,
-        files=files,
-        base_css=files["base.css"],
-        client_css=files["client.css"],
-        words={**words.get("en", {}), **words.get(language.split("-", maxsplit=1)[0], {})},
-        _environment=environment,
-    )
+    return environment
