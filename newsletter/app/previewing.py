@@ -22,12 +22,12 @@ from newsletter.app.readers import FOUND, Faces, Reader, invented, mask
 from newsletter.content.frontmatter import split
 from newsletter.content.issue import Level, Problem, Span
 from newsletter.delivery.message import Batch, Row
-from newsletter.errors import NewsletterError, StoreError
+from newsletter.errors import NewsletterError, NotFound, StoreError
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.expressions import read_expression
 from newsletter.rendering.holes import Holes, cut_text
 from newsletter.settings.read import FILE, Settings, read_settings
-from newsletter.sources.files import Workspace
+from newsletter.sources.files import Workspace, issue_id
 from newsletter.sources.watching import Look, look_at
 from newsletter.usecases import approve
 from newsletter.usecases.build import Built
@@ -169,22 +169,31 @@ class Previewing:
         found = [self._choice(each) for each in reversed(files.letter_ids())]
         return found + [self._choice(part) for parts in files.series().values() for part in parts]
 
-    def _choice(self, issue_id: str) -> Choice:
+    def _choice(self, letter: str) -> Choice:
         try:
-            _, path, text = self.workspace.letter(issue_id)
+            _, path, text = self.workspace.letter(letter)
             title = split(text, path, []).values.get("title", "")
         except NewsletterError:  # one that cannot be read must not hide the others
             title = ""
-        series, dot, _ = issue_id.partition(".")
+        series, dot, _ = letter.partition(".")
         return Choice(
-            issue_id=issue_id, title=title or issue_id, day="" if dot else issue_id[:10], series=series if dot else ""
+            issue_id=letter, title=title or letter, day="" if dot else letter[:10], series=series if dot else ""
         )
 
     def view(self, name: str) -> View:
         """The letter *name* (an id, or a path). Raises NotFound."""
-        issue_id, path, _ = self.workspace.letter(name)
         with self._lock:
-            return self._views.setdefault(issue_id, View(self, issue_id, path))
+            known = self._views.get(issue_id(name))
+        if known:  # also one that is gone just now: it may come back at the next save
+            return known
+        try:
+            _, path, _ = self.workspace.letter(name)
+        except NotFound:
+            raise
+        except NewsletterError as err:  # it is there, and what is wrong with it is shown
+            path = err.at.partition(":")[0]
+        with self._lock:
+            return self._views.setdefault(issue_id(name), View(self, issue_id(name), path))
 
     def readers(self) -> tuple[Reader, ...]:
         """Those who are invented."""
@@ -212,9 +221,9 @@ class Previewing:
 class View:
     """One letter under the eyes of its editor."""
 
-    def __init__(self, desk: Previewing, issue_id: str, path: str) -> None:
-        """Look at the letter *issue_id* in the file *path*."""
-        self.issue_id = issue_id
+    def __init__(self, desk: Previewing, letter: str, path: str) -> None:
+        """Look at the letter with the id *letter* in the file *path*."""
+        self.issue_id = letter
         self._desk = desk
         self._path = path
         self._lock = Lock()

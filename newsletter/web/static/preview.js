@@ -23,20 +23,24 @@ async function ask(after) {
   const mine = (asking = new AbortController());
   let failed = 0;
   while (!mine.signal.aborted) {
-    try {
-      const answer = await fetch(question(after), { signal: mine.signal });
-      if (!answer.ok) throw new Error(String(answer.status));
-      const told = await answer.json();
-      if (mine.signal.aborted) return;
-      failed = 0;
-      if (told.number !== after) show(told);
+    const told = await answer(question(after), mine.signal);
+    if (mine.signal.aborted) return;
+    failed = told ? 0 : failed + 1;
+    if (told && told.number !== after) {
+      show(told);
       after = told.number;
-    } catch {
-      if (mine.signal.aborted) return;
-      failed += 1;
-      if (failed > 1) byId("state").textContent = "The preview has ended. Start it again: newsletter preview";
-      await new Promise((done) => setTimeout(done, 1000));
     }
+    if (failed > 1) byId("state").textContent = "The preview has ended. Start it again: newsletter preview";
+    if (failed) await new Promise((done) => setTimeout(done, 1000));
+  }
+}
+
+async function answer(address, signal) {
+  try {
+    const response = await fetch(address, { signal });
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null; // nobody is there, or the question was dropped
   }
 }
 
@@ -81,7 +85,7 @@ function put(frame, html) {
 const texts = (doc) => [...doc.querySelectorAll("h1, h2, h3, p, li")];
 
 function placeOf(win, doc) {
-  const top = win.scrollY && texts(doc).find((each) => each.getBoundingClientRect().bottom > 0);
+  const top = win.scrollY > 0 ? texts(doc).find((each) => each.getBoundingClientRect().bottom > 0) : undefined;
   return { y: win.scrollY, text: top?.textContent, offset: top?.getBoundingClientRect().top };
 }
 
@@ -104,9 +108,8 @@ function showInbox(told) {
   byId("inbox-from").textContent = told.from;
   byId("inbox-subject").textContent = subject;
   byId("inbox-preheader").textContent = preheader;
-  byId("subject").textContent = subject;
   document.title = subject;
-  byId("size").textContent = `${Math.round(bytes / 1000)} KB of HTML; Gmail shows ${Math.floor(told.clippedAt / 1000)}.`;
+  byId("size").textContent = `${Math.round(bytes / 1000)} KB of the ${Math.floor(told.clippedAt / 1000)} KB that Gmail shows.`;
 }
 
 function showConditions(conditions) {
@@ -122,7 +125,7 @@ function showConditions(conditions) {
         chosen.met[tick.checked ? "add" : "delete"](name);
         again();
       });
-      box.append(make("label", {}, tick, name.replace("segment:", "")));
+      box.lastElementChild.before(make("label", {}, tick, name.replace("segment:", "")));
     }
   }
   for (const [index, tick] of box.querySelectorAll("input").entries()) {
@@ -142,7 +145,7 @@ function showError(told) {
   byId("error-line").textContent = place(worst);
   byId("error-line").onclick = () => showSource(worst.path, worst.line);
   byId("error-since").textContent = told.copy
-    ? `Below is the letter as it was at ${clock(told.since)}.`
+    ? `What you see is the letter as it was at ${clock(told.since)}.`
     : "There is nothing to show yet.";
 }
 
@@ -157,7 +160,8 @@ function showProblems(problems) {
     return { level, of, words: `${of.length} ${of.length === 1 ? one : many}` };
   }).filter((group) => group.of.length);
   const words = groups.map((group) => group.words).join(", ") || "Nothing is wrong.";
-  if (byId("tally").textContent !== words) byId("tally").textContent = words;
+  if (byId("tally").textContent !== words) byId("tally").textContent = words; // said once, and not at every save
+  byId("tally").classList.toggle("unseen", groups.length > 0);
   byId("problems").replaceChildren(
     ...groups.flatMap(({ level, of, words: title }) => [
       make("h3", { className: level }, title),
@@ -212,18 +216,20 @@ function make(tag, properties, ...children) {
 
 function fit() {
   const stage = byId("devices");
-  const shown = chosen.width === "both" ? ["phone", "desktop"] : [chosen.width];
+  const narrow = byId("stage").clientWidth < 600;
+  const shown = chosen.width !== "both" ? [chosen.width] : narrow ? ["phone"] : ["phone", "desktop"];
   for (const id of ["phone", "desktop"]) byId(id).hidden = !shown.includes(id);
   if (stage.hidden) return;
-  const wanted = shown.reduce((sum, id) => sum + Number(byId(id).dataset.width) + 2, 0);
-  const scale = Math.min(1, (stage.clientWidth - GAP * (shown.length - 1)) / wanted);
-  for (const id of shown) {
-    const width = Number(byId(id).dataset.width);
-    const screen = byId(id).querySelector(".screen");
-    const height = stage.clientHeight - byId(id).querySelector("figcaption").offsetHeight;
-    Object.assign(screen.style, { width: `${width * scale + 2}px`, height: `${height}px` });
+  const screens = shown.map((id) => byId(id).querySelector(".screen"));
+  const frame = screens[0].offsetWidth - screens[0].clientWidth;
+  const widths = shown.map((id) => Number(byId(id).dataset.width));
+  const room = stage.clientWidth - GAP * (shown.length - 1) - frame * shown.length;
+  const scale = Math.min(1, room / widths.reduce((sum, width) => sum + width));
+  const height = stage.clientHeight - screens[0].previousElementSibling.offsetHeight;
+  for (const [index, screen] of screens.entries()) {
+    Object.assign(screen.style, { width: `${widths[index] * scale + frame}px`, height: `${height}px` });
     Object.assign(screen.firstElementChild.style, {
-      width: `${width}px`,
+      width: `${widths[index]}px`,
       height: `${(height - 2) / scale}px`,
       transform: scale === 1 ? "none" : `scale(${scale})`,
     });
@@ -326,10 +332,10 @@ byId("words").addEventListener("input", search);
 byId("source-close").addEventListener("click", () => (byId("source").hidden = true));
 new ResizeObserver(fit).observe(byId("devices"));
 
-const roomForBoth = byId("stage").clientWidth > 860;
-chosen.form = sessionStorage.getItem("form") || "letter";
-chosen.light = sessionStorage.getItem("light") || "light";
-choose("form", chosen.form);
-choose("width", sessionStorage.getItem("width") || (roomForBoth ? "both" : "phone"));
+const kept = (name, otherwise) => sessionStorage.getItem(name) || otherwise;
+chosen.light = kept("light", "light");
 document.querySelector(`input[name="light"][value="${chosen.light}"]`).checked = true;
+chosen.width = kept("width", byId("stage").clientWidth > 860 ? "both" : "phone");
+choose("form", kept("form", "letter"));
+choose("width", chosen.width);
 again();
