@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -50,7 +51,11 @@ class Theme:
             raise self._broken(file, err) from err
 
     def _broken(self, file: str, err: Exception) -> SettingsError:
-        line = getattr(err, "lineno", None)
+        # A syntax error knows its line; of any other, Jinja2 leaves it in the traceback.
+        frames = traceback.extract_tb(err.__traceback__)
+        line = getattr(err, "lineno", None) or next(
+            (frame.lineno for frame in reversed(frames) if frame.filename == "<template>"), None
+        )
         return SettingsError(
             f"the template fails: {err}",
             at=f"templates/{self.name}/{file}" + (f":{line}" if line else ""),
