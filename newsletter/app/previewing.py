@@ -36,8 +36,8 @@ from newsletter.usecases.fill import Filler, filler
 if TYPE_CHECKING:
     from newsletter.store.db import Database
 
-LOOK_EVERY_S = 0.04
-SETTLE_S = 0.008  # editors empty a file and fill it again; who looks in between sees half of it
+LOOK_EVERY_S = 0.03
+SETTLE_S = 0.006  # editors empty a file and fill it again; who looks in between sees half of it
 ASK_AGAIN_S = 60.0
 SEGMENTS = "subscribers/segments.toml"
 
