@@ -184,7 +184,8 @@ def _postgresql(url: URL, *, read_only: bool) -> Database:
     host = url.host or url.query.get("host") or "localhost"
     place = f"postgresql://{host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
     try:
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        options = {"postgresql_readonly": True} if read_only else {}
+        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, execution_options=options)
     except (ImportError, NoSuchModuleError):
         hint = "install psycopg beside the newsletter, e.g. with its extra 'postgres' (README, Install)"
         raise SettingsError("the PostgreSQL driver is not installed", hint=hint, at="database") from None
@@ -197,8 +198,6 @@ def _postgresql(url: URL, *, read_only: bool) -> Database:
         )
         raw.execute(f"SET lock_timeout = '{_LOCK_S}s'")
         raw.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_S}s'")
-        if read_only:
-            raw.execute("SET default_transaction_read_only = on")
         raw.commit()
 
     return Database(engine, place=place, path=None)
