@@ -212,7 +212,8 @@ class Previewing:
                 return [], here.refusal or "there is no list yet; make it: newsletter db upgrade"
             from newsletter.store.subscribers import SqlPeople
 
-            found = SqlPeople(here.database).called(words, limit=FOUND, now=here.clock()) if words else []
+            people = SqlPeople(here.database)  # opened before a word is typed, so that the first is not slow
+            found = people.called(words, limit=FOUND, now=here.clock()) if words else []
         except NewsletterError as err:
             return [], str(err)
         return self.faces.know(found), ""

@@ -37,10 +37,10 @@ def invented(fields: Iterable[str]) -> tuple[Reader, ...]:
         return Reader(key=key, label=label, person=person)
 
     return (
-        reader("usual", "Ada Example, who is invented", "Ada", "Ada Example", "[{field}]"),
-        reader("nobody", "Somebody without a name", "", "", ""),
-        reader("long", "Somebody with a very long name", LONG_NAME, LONG_NAME, LONG_NAME),
-        reader("rtl", "Somebody whose name runs from right to left", "נועה", "נועה ישראלי", "ירושלים"),
+        reader("usual", "Ada Example", "Ada", "Ada Example", "[{field}]"),
+        reader("nobody", "Without a name", "", "", ""),
+        reader("long", "With a very long name", LONG_NAME, LONG_NAME, LONG_NAME),
+        reader("rtl", "With a name from right to left", "נועה", "נועה ישראלי", "ירושלים"),
     )
 
 

@@ -40,7 +40,8 @@ def preview_app(desk: Previewing, *, word: str, hosts: frozenset[str], stop: Cal
     def now(issue: str) -> Response:
         view = _or_404(lambda: desk.view(issue))
         after = _number("after")
-        sight = view.after(after, wait_s=WAIT_S, stop=stop) if after else view.now()
+        gone = request.environ["waitress.client_disconnected"]  # a page that asks something else hangs up
+        sight = view.after(after, wait_s=WAIT_S, stop=lambda: stop() or gone()) if after else view.now()
         return jsonify(_told(desk, sight))
 
     @pages.get("/people")

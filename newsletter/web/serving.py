@@ -33,7 +33,10 @@ def listen(port: int) -> socket.socket:
 def serve(app: Callable[..., Any], listening: socket.socket, stop: threading.Event) -> None:
     """Answer at *listening* until *stop* is set."""
     sockets: dict[int, Any] = {}
-    server = create_server(app, map=sockets, sockets=[listening], threads=THREADS, ident="")
+    # With a look ahead, whoever waits is told when nobody listens any more; its thread is wanted elsewhere.
+    server = create_server(
+        app, map=sockets, sockets=[listening], threads=THREADS, channel_request_lookahead=1, ident=""
+    )
     try:
         while not stop.is_set():
             wasyncore.loop(timeout=LOOK_S, map=sockets, count=1)

@@ -83,6 +83,20 @@ def test_a_save_is_told_to_whoever_waits(preview: Preview, letter: Edited) -> No
     assert told[0]["texts"][OWN] == letter.path.read_text()
 
 
+def test_pages_that_hang_up_keep_nobody_waiting(preview: Preview) -> None:
+    number = preview.now(ISSUE)["number"]
+    hung_up = [socket.create_connection(("127.0.0.1", preview.port)) for _ in range(30)]
+    for each in hung_up:
+        path = f"{preview.home}letters/{ISSUE}/now?after={number}"
+        each.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{preview.port}\r\n\r\n".encode())
+    time.sleep(0.5)
+    for each in hung_up:
+        each.close()
+    start = time.monotonic()
+    assert preview.now(ISSUE)["number"] == number
+    assert time.monotonic() - start < 10
+
+
 def test_a_save_that_moves_a_new_file_into_place_is_seen(preview: Preview, letter: Edited) -> None:
     number = preview.now(ISSUE)["number"]
     stat = letter.path.stat()

@@ -290,6 +290,7 @@ function openFinder(open) {
   byId("finder").hidden = !open;
   byId("find").setAttribute("aria-expanded", open);
   byId(open ? "words" : "find").focus();
+  if (open) search();
 }
 
 let searching = 0;
@@ -330,6 +331,7 @@ byId("reader").addEventListener("change", ({ target }) => choose("reader", targe
 byId("find").addEventListener("click", () => openFinder(byId("finder").hidden));
 byId("words").addEventListener("input", search);
 byId("source-close").addEventListener("click", () => (byId("source").hidden = true));
+document.addEventListener("visibilitychange", () => (document.hidden ? asking?.abort() : again()));
 new ResizeObserver(fit).observe(byId("devices"));
 
 const kept = (name, otherwise) => sessionStorage.getItem(name) || otherwise;
