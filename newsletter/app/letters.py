@@ -16,6 +16,7 @@ from newsletter.content.draft import draft
 from newsletter.content.issue import Problem, Send, Span
 from newsletter.content.parse import Defaults
 from newsletter.content.series import Series, read_series
+from newsletter.content.wording import PATH as WORDING
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
@@ -237,4 +238,7 @@ class Letters:
             theme_files=self._files.theme(settings.theme),
             segments=self.segments(),
             quiet=self._newsletter.quiet,
+            required=settings.required_blocks,
+            wording=self._files.optional(WORDING) or "",
+            off=settings.checks_off,
         )

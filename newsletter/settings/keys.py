@@ -115,6 +115,10 @@ KEYS: dict[str, dict[str, Key]] = {
         ),
         "mailto": Key(values.address_or_nothing, "The mailbox that takes 'leave' mails.", "", "leave_mailto"),
     },
+    "checks": {
+        "required": Key(values.names, "The kinds of block that no letter may lack.", (), "required_blocks"),
+        "off": Key(values.reasons, "Checks that are switched off, each with its reason.", {}, "checks_off"),
+    },
     "provider": {
         "name": Key(values.one_of(*CARRIERS), "Who carries the mail.", "outbox", "provider"),
         "rate": Key(

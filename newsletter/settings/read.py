@@ -49,6 +49,8 @@ class Settings:
     quiet: tuple[str, ...]
     veto_hours: int
     window_hours: int
+    required_blocks: tuple[str, ...]
+    checks_off: Mapping[str, str]  # id → why
     leave_mode: str
     leave_mailto: str
     fields: Mapping[str, str]  # name → what it means
