@@ -100,11 +100,9 @@ def _print_checks(newsletter: Newsletter, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    table = [
-        (each.id, each.level.value, f"{each.about}{f' [off: {off[each.id]}]' if each.id in off else ''}")
-        for each in CHECKS
-    ]
-    print_table(("check", "level", "objects to"), table)
+    print_table(("check", "level", "objects to"), [(each.id, each.level.value, each.about) for each in CHECKS])
+    for name, why in off.items():
+        say(f"{name} is off: {why}")
 
 
 def _annotation(problem: Problem) -> str:

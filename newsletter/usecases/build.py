@@ -19,6 +19,7 @@ from newsletter.rendering.message import Cut, cut_edition
 from newsletter.rendering.theme import read_theme
 from newsletter.schedule import NEVER_QUIET, Quiet
 
+_LEVELS = list(Level)  # the worst first
 LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
 
 
@@ -117,4 +118,4 @@ def _told(setting: Setting) -> dict[str, tuple[str, ...]]:
 
 
 def _in_order(problems: list[Problem]) -> tuple[Problem, ...]:
-    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.at, problem.level)))
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.at, _LEVELS.index(problem.level))))

@@ -224,11 +224,10 @@ CHECKS = (
     ),
     Check(
         id="left-over",
-        level=Level.ERROR,
+        level=Level.WARNING,
         about="signs of a template in the finished letter: `{{`, `%}`, `None`",
         fix="look at the theme's templates, and at what was pasted",
         find=_left_over,
-        firm=True,
     ),
     Check(
         id="way-out",

@@ -17,9 +17,9 @@ FEWEST = 100  # words: of less no reading level can be told
 # Square brackets and braces that a template left behind; a link's text has become plain words by now.
 _PLACEHOLDER = re.compile(
     r"\b(TK{1,3}|TODO|FIXME|TBD|TBA|XXX+)\b|(?i:\blorem ipsum\b)|\?{3,}"
-    r"|(?i:[\[<{%|*]{1,3} ?(?:your |first |last |full |insert |company |city |organi[sz]ation |the )?"
+    r"|(?i:[\[{%|*]{1,3} ?(?:your |first |last |full |insert |company |city |organi[sz]ation |the )?"
     r"(?:name|fname|lname|firstname|first_name|date|link|url|title|text|company|city|here|e-?mail|topic)\b"
-    r"[^\]>}%|*\n]{0,30}[\]>}%|*]+)"
+    r"[^\]}%|*\n]{0,30}[\]}%|*]+)|(?i:<(?:your |first |last |full )?name>)"
 )
 _DOUBLED = re.compile(r"(?i)\b([a-zäöüßà-ÿ]{2,})[ \n]+\1\b(?![-'\u2019])")
 _MEANT_TWICE = frozenset({"had", "that", "very", "no", "so", "bye", "die", "das", "der", "sie", "ha", "now", "long"})
