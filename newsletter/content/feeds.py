@@ -143,6 +143,7 @@ def _destination(link: str) -> str:
 
 def plain_text(source: str) -> str:
     """The words of some HTML on one line, without markup and without anything that cannot be seen."""
+    source = "".join(_seen(source))  # before as well: half a character is no text for it
     text = nh3.clean(_LINE_ENDS.sub(" <", source), tags=set(), clean_content_tags=_NO_TEXT)
     words = " ".join("".join(_seen(unicodedata.normalize("NFC", html.unescape(text)))).split())
     return words if words.strip(_JOINERS + " ") else ""
@@ -182,7 +183,8 @@ def safe_link(link: str, *, base: str = "") -> str:
     if len(link) > MAX_LINK or "".join(_seen(link)) != link or "\\" in link:
         return ""
     try:
-        parts = urlsplit(urljoin(base, link))
+        given = urlsplit(link)
+        parts = urlsplit(urljoin(base, link) if given.netloc or not given.scheme else "")
         host, port = _in_ascii(parts.hostname or ""), parts.port
     except ValueError:  # a UnicodeError is one
         return ""

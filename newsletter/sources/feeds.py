@@ -44,8 +44,9 @@ def read_feed(url: str, *, fetcher: Fetcher, memory: Memory, now: datetime, loop
     if trouble:
         return Gave(trouble=trouble)
     entries = known.dating(entries, now)
-    memory.keep(url, Remembered(etag=fetched.etag, modified=fetched.modified, base=fetched.url, entries=tuple(entries)))
-    return Gave(entries=tuple(entries), base=fetched.url)
+    base = fetched.url.partition("?")[0]  # which is all that relative links need, and a query may hold a key
+    memory.keep(url, Remembered(etag=fetched.etag, modified=fetched.modified, base=base, entries=tuple(entries)))
+    return Gave(entries=tuple(entries), base=base)
 
 
 def _refused(fetched: Fetched, now: datetime, keep: Callable[[datetime], None]) -> Gave:
