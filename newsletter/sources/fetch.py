@@ -140,7 +140,9 @@ def _validator(value: str) -> str:
 
 def _wait(value: str) -> timedelta | None:
     try:
-        asked = timedelta(seconds=int(value)) if value.isdigit() else parsedate_to_datetime(value) - datetime.now(UTC)
+        if re.fullmatch("[0-9]+", value):
+            return min(timedelta(seconds=int(value[:9])), _MAX_WAIT)
+        asked = parsedate_to_datetime(value) - datetime.now(UTC)
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(asked, timedelta(0)), _MAX_WAIT)
@@ -151,11 +153,14 @@ def _body(response: requests.Response, max_bytes: int) -> bytes:
     if int(response.headers.get("Content-Length") or 0) > max_bytes:
         raise _too_large(max_bytes)
     packed = bytearray()
-    # Packed as it comes, and through http.client, whose lines have limits where those of urllib3 have none.
-    while chunk := response.raw.read(_CHUNK, decode_content=False):
-        packed += chunk
-        if len(packed) > max_bytes:
-            raise _too_large(max_bytes)
+    try:
+        # Packed as it comes, and through http.client, whose lines have limits where those of urllib3 have none.
+        while chunk := response.raw.read(_CHUNK, decode_content=False):
+            packed += chunk
+            if len(packed) > max_bytes:
+                raise _too_large(max_bytes)
+    except (HTTPError, HTTPException, OSError, ValueError) as err:
+        raise Stopped("its answer was cut off") from err
     match response.headers.get("Content-Encoding", "").strip().lower():
         case "" | "identity":
             return bytes(packed)

@@ -11,7 +11,8 @@ _HOLDS_IPV4 = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"))
 _WORLD = IPv6Network("2000::/3")  # all there is of public IPv6 so far
 # Parts of the two worlds that lead elsewhere: protocols, tunnels (Teredo, 6to4 and its relays), documentation.
 _ELSEWHERE = tuple(
-    ip_network(each) for each in ("192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
+    ip_network(each)
+    for each in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")
 )
 
 
