@@ -18,6 +18,7 @@ class Key:
     about: str
     default: Any = None
     field: str = ""  # of Settings, where it is not called like the key
+    secret: bool = False  # a wrong value is not repeated
 
 
 REQUIRED = object()
