@@ -20,9 +20,10 @@ from newsletter.content.wording import PATH as WORDING
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
+from newsletter.rendering.difference import Difference, difference
 from newsletter.rendering.edition import Edition, Identity
 from newsletter.schedule import next_weekday
-from newsletter.settings.read import FILE
+from newsletter.settings.read import FILE, read_settings
 from newsletter.settings.values import WEEKDAYS, quiet_days
 from newsletter.sources import git
 from newsletter.usecases import approve
@@ -182,6 +183,21 @@ class Letters:
         approve.refuse_changes(approval, source.inputs(edition))
         approve.refuse_forgery(edition, identity=source.desk.setting.identity, rules=source.desk.segments)
         return approval, edition
+
+    def difference(self, name: str, revision: str | None = None) -> Difference:
+        """What readers would see change: since the approval of a letter, or since a *revision* of Git.
+
+        Raises NotApproved, NotFound, or IssueHasProblems if one of the two cannot be compiled.
+        """
+        after, _ = finished(self.read(name).build())
+        if revision is None:
+            texts = (self._files.optional(path) for path in approve.paths(after.issue_id))
+            _, before = approve.approved_edition(after.issue_id, *texts)
+        else:
+            with git.as_of(self._files.root, revision) as folder:
+                then = Letters(Newsletter(read_settings(folder)))
+                before, _ = finished(then.read(after.issue_id).build())
+        return difference(before, after)
 
     def read(self, name: str) -> Source:
         """The letter *name* and all that it is made from, as it is now."""

@@ -12,6 +12,7 @@ from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.addresses import read_address
 from newsletter.cli.output import (
+    confirm,
     issue_argument,
     json_option,
     print_json,
@@ -19,6 +20,7 @@ from newsletter.cli.output import (
     problem_as_data,
     say,
     with_newsletter,
+    yes_option,
 )
 from newsletter.delivery.outcome import Status
 from newsletter.errors import ProviderRefused
@@ -60,6 +62,18 @@ def render(newsletter: Newsletter, issue: str, form: str, address: str | None) -
     sys.stdout.buffer.write({"html": html, "text": text, "eml": message}[form])
 
 
+def _amends(letters: Letters, issue: str, *, yes: bool) -> bool:
+    """Whether what changed since the approval is to be approved as well, after showing it."""
+    from newsletter.cli.diff import show_difference  # most approvals are the first
+
+    found = letters.difference(issue)
+    show_difference(found, html=False)
+    if confirm("Approve this as well?", yes=yes):
+        return True
+    say("The approval stands as it was.")
+    return False
+
+
 def _person(newsletter: Newsletter, address: str) -> Subscriber:
     from newsletter.app.people import People  # rendering for nobody in particular needs no database
 
@@ -86,14 +100,19 @@ def proof(newsletter: Newsletter, issue: str, address: str) -> None:
 
 @click.command()
 @issue_argument
+@click.option("--amend", is_flag=True, help="Show what changed since it was approved, and ask.")
+@yes_option
 @json_option
 @with_newsletter
-def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+def approve(newsletter: Newsletter, issue: str, *, amend: bool, yes: bool, as_json: bool) -> None:
     """Freeze a letter as it is now: exactly this will be sent.
 
-    Writes the approval and the compiled edition beside the letter; commit both with it.
+    Writes the approval and the compiled edition beside the letter; commit both with it. With --amend, for a
+    mistake found after the approval: newsletter pause, mend, approve --amend, correct, resume.
     """
     letters = Letters(newsletter)
+    if amend and not _amends(letters, issue, yes=yes):
+        return
     source = letters.read(issue)
     built = source.build()
     if built.errors and as_json:

@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("newsletter.cli.check:check", "Find what is wrong with letters before anyone else does."),
         "render": ("newsletter.cli.issue:render", "Print a letter, as its file is now, the way a reader would get it."),
         "proof": ("newsletter.cli.issue:proof", "Send a letter, as its file is now, to one address as a proof."),
+        "diff": ("newsletter.cli.diff:diff", "Show what changed in a letter as readers see it."),
         "approve": ("newsletter.cli.issue:approve", "Freeze a letter as it is now: exactly this will be sent."),
     },
     "Sending": {
