@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import cache
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -265,28 +266,57 @@ def test_a_name_nobody_knows_is_said_to_be_unknown() -> None:
 
 
 def test_a_resolver_that_does_not_answer_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: time.sleep(3))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: time.sleep(1) or [])
     assert failed("http://slow.example/", limits=QUICK) == "it does not answer"
 
 
-def test_a_certificate_is_looked_at(tmp_path: Path) -> None:
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for this machine that nobody vouches for, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(days=1), now + timedelta(days=1))
-    ).sign(key, hashes.SHA256())
-    pem = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
+    start = datetime.now(UTC) - timedelta(days=1)
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, start, start + timedelta(days=2))
+    signed = builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256())
+    path = tmp_path / "both.pem"
+    path.write_bytes(
+        signed.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    (tmp_path / "both.pem").write_bytes(pem)
+    return path
+
+
+@pytest.fixture
+def secure(certificate: Path) -> Iterator[Stranger]:
     here = Stranger()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "both.pem")
+    context.load_cert_chain(certificate)
     here.server.socket = context.wrap_socket(here.server.socket, server_side=True)
     with here.serving():
-        assert failed(f"https://127.0.0.1:{here.port}/") == "its certificate is not valid for this name"
-    assert here.asked == []
+        yield here
+
+
+def test_a_certificate_nobody_vouches_for_is_refused(secure: Stranger) -> None:
+    assert failed(f"https://127.0.0.1:{secure.port}/") == "its certificate is not valid for this name"
+    assert secure.asked == []
+
+
+def test_what_comes_over_tls_has_the_same_limits(
+    secure: Stranger, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("requests.adapters.DEFAULT_CA_BUNDLE_PATH", str(certificate))
+    url = f"https://127.0.0.1:{secure.port}"
+    secure.pages = {
+        "/": answer(b"x"),
+        "/drip": secure.drip(HEAD + b"\r\n", b"x"),
+        "/large": endless(b"x" * 65536),
+        "/away": answer(status=302, Location="https://10.0.0.1/"),
+    }
+    assert get(f"{url}/").body == b"x"
+    assert failed(f"{url}/drip", limits=QUICK) == "it took longer than 0.8 seconds"
+    assert failed(f"{url}/large") == "its answer is larger than 0.2 MB"
+    assert failed(f"{url}/away") == "it leads to an address that is not public"
 
 
 # Whom we talk to
