@@ -39,23 +39,22 @@ class Serial:
 
         return Letters(self._newsletter)
 
-    def parts(self, *, now: datetime) -> list[str]:
-        """The parts of all series that have begun and whose time may have come since the last look."""
-        begun = [parts for parts in self._newsletter.workspace.series().values() if self._is_approved(parts[0])]
-        return [part for parts in begun for part in parts if self._may_be_due(part, now=now)]
+    def parts(self, series: str, *, now: datetime) -> list[str]:
+        """The parts of a series that has begun whose time may have come since the last look, in their order."""
+        parts = self._newsletter.workspace.parts(series)
+        looked = {part: self._series.swept_at(part) for part in parts}
+        if not any(looked.values()) and not (parts and self._is_approved(parts[0])):
+            return []  # a draft
+        return [part for part, seen in looked.items() if seen is None or _steps(seen) != _steps(now)]
 
     def _is_approved(self, part: str) -> bool:
         path, _ = paths(part)
         return self._newsletter.workspace.optional(path) is not None
 
-    def _may_be_due(self, part: str, *, now: datetime) -> bool:
-        seen = self._series.swept_at(part)
-        return seen is None or _steps(seen) < _steps(now)
-
     def extend(self, part: str, *, now: datetime) -> int:
         """Plan a part for those whose turn it is; how many. Raises NotApproved."""
         approval, approved = self._approved(part)
-        parts = self._newsletter.workspace.series()[part.partition(".")[0]]
+        parts = self._newsletter.workspace.parts(part.partition(".")[0])
         place = parts.index(part)
         planner = SqlPlanner(self._newsletter.database)
         extension = extension_of(

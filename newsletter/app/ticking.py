@@ -5,21 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Turn
-from newsletter.errors import NewsletterError
-from newsletter.schedule import earliest
+from newsletter.errors import IssueHasProblems, NewsletterError
+from newsletter.schedule import day_in, newest_day
 from newsletter.store.agenda import SqlAgenda, SqlTurns
 from newsletter.usecases.prepare import its_time_has_come
 from newsletter.usecases.tick import Did, Ticker, rehearse
 
 if TYPE_CHECKING:
-    from newsletter.app.dispatch import Dispatch, Tell
+    from newsletter.app.dispatch import Dispatch, Tell, Watch
     from newsletter.app.sending import Sending
     from newsletter.app.serial import Serial
 
@@ -92,9 +92,7 @@ class Ticking:
         """What a tick would do now."""
         now = self._newsletter.clock()
         forecasts = {}
-        for letter in self.letters(now=now):
-            if "." in letter:
-                continue  # who is due for a part of a series shows only when it is planned
+        for letter in self.letters(now=now):  # who is due for a part of a series shows only when it is planned
             try:
                 forecasts[letter] = self._sending.outlook(letter).forecast.planned
             except NewsletterError as err:
@@ -106,19 +104,24 @@ class Ticking:
         return self._turns.last()
 
     def letters(self, *, now: datetime) -> list[str]:
-        """Letters whose day it is somewhere and that are not planned yet, and parts of series.
+        """Letters whose day it is somewhere and that are not planned yet.
 
-        By their names alone, so that it is quick.
+        By their names alone, so that it is quick; one with a day that no calendar has is among them, and planning
+        it says so.
         """
-        over = ALL_ZONES + self._newsletter.window
-        near = [
-            letter
-            for letter in self._newsletter.workspace.letter_ids()
-            if earliest(date.fromisoformat(letter[:10])) <= now < earliest(date.fromisoformat(letter[:10])) + over
-        ]
+        over = newest_day(now - ALL_ZONES - self._newsletter.window)
+        days = {letter: day_in(letter) for letter in self._newsletter.workspace.letter_ids()}
+        near = [letter for letter, day in days.items() if day is None or over < day <= newest_day(now)]
         planned = self._agenda.planned() if near else set()
-        parts = self._serial.parts(now=now) if self._newsletter.workspace.series() else []
-        return [letter for letter in near if letter not in planned] + parts
+        return [letter for letter in near if letter not in planned]
+
+    def series(self) -> list[str]:
+        """The names of all series."""
+        return self._newsletter.workspace.series()
+
+    def parts(self, series: str, *, now: datetime) -> list[str]:
+        """The parts of one that has begun, in their order, whose time may have come."""
+        return self._serial.parts(series, now=now)
 
     def plan(self, letter: str, *, now: datetime) -> int:
         """Plan an approved letter that is due for somebody; for how many people, and 0 if its time has not come."""
@@ -127,6 +130,9 @@ class Ticking:
     def _plan(self, letter: str, *, now: datetime) -> int:
         if "." in letter:
             return self._serial.extend(letter, now=now)
+        if day_in(letter) is None:
+            hint = "name the file after the day it is sent on"
+            raise IssueHasProblems(f"there is no such day as {letter[:10]}", at=f"issues/{letter}.md", hint=hint)
         approved_at, outlook = self._sending.approved_outlook(letter)
         veto = timedelta(hours=self._newsletter.settings.veto_hours)
         if not its_time_has_come(outlook.forecast, approved_at=approved_at, veto=veto, now=now):
@@ -134,10 +140,15 @@ class Ticking:
         self._sending.plan(letter)
         return outlook.forecast.planned
 
-    def send(self, issue: PlannedIssue) -> int:
-        """How many deliveries got an outcome."""
+    def send(self, issue: PlannedIssue, *, watch: Watch) -> None:
+        """Hand over what is due; *watch* is told how many deliveries just got an outcome."""
         pulse = _Pulse(self._turns, self._newsletter.clock, self._newsletter.clock())
-        return self._dispatch.send(issue, watch=pulse.beat, tell=self._tell, stop=self._stop)
+
+        def told(more: int) -> None:
+            pulse.beat(more)
+            watch(more)
+
+        self._dispatch.send(issue, watch=told, tell=self._tell, stop=self._stop)
 
     def reconcile(self, issue: PlannedIssue) -> int:
         """How many deliveries in doubt were settled."""

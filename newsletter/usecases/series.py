@@ -14,6 +14,7 @@ from datetime import date, datetime, time, timedelta
 from newsletter.audience.predicate import Predicate
 from newsletter.audience.segments import from_data
 from newsletter.delivery.plan import Extension, Turnout
+from newsletter.errors import NotFound
 from newsletter.rendering.edition import Edition
 from newsletter.schedule import Part, Quiet, due_at, earliest, joined_before, today_in
 
@@ -106,7 +107,7 @@ def _turnouts(
     for zone in (*zones, ""):
         try:
             bounds = list(_bounds(part, zone or fallback_zone, rest=rest, since=since, now=now))
-        except (ValueError, KeyError, OSError):  # no zone: as for those whose zone is unknown
+        except NotFound:  # no zone: as for those whose zone is unknown
             bounds = list(_bounds(part, fallback_zone, rest=rest, since=since, now=now))
         for found in bounds:
             groups[found].append(zone)
