@@ -67,8 +67,12 @@ def _for_nobody(edition: Edition, forecast: Forecast, *, last: datetime) -> Iter
 
 def its_time_has_come(forecast: Forecast, *, approved_at: datetime, veto: timedelta, now: datetime) -> bool:
     """Whether the first of these readers is due, and those who may object to the letter have had their *veto*."""
-    heard = not veto or approved_at + veto <= now
-    return heard and bool(forecast.due) and min(forecast.due) <= now
+    return has_been_heard(approved_at, veto=veto, now=now) and bool(forecast.due) and min(forecast.due) <= now
+
+
+def has_been_heard(approved_at: datetime, *, veto: timedelta, now: datetime) -> bool:
+    """Whether those who may object to what was approved have had their *veto*."""
+    return not veto or approved_at + veto <= now
 
 
 def write_plan(
