@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Turn
-from newsletter.errors import IssueHasProblems, NewsletterError
+from newsletter.errors import IssueHasProblems, NewsletterError, StoreError
 from newsletter.schedule import day_in, newest_day
 from newsletter.store.agenda import SqlAgenda, SqlTurns
 from newsletter.usecases.prepare import its_time_has_come
@@ -25,36 +24,46 @@ if TYPE_CHECKING:
 
 ALL_ZONES = timedelta(hours=50)  # from the first minute of a day until it is over everywhere
 SETTLING = timedelta(minutes=5)  # of a tick, at most, to ask about one letter's deliveries in doubt
-SIGN_OF_LIFE = timedelta(minutes=1)
+SIGN_OF_LIFE_S = 60.0
 
 
-@dataclass(slots=True)
-class _Pulse:
-    """Keeps our turn while deliveries are recorded."""
+class TheTurn:
+    """Our turn: known wherever the database lives before anything is done in it, and kept while that lasts.
 
-    turns: SqlTurns
-    clock: Callable[[], datetime]
-    at: datetime
+    By a thread of its own, as a tick may have nothing to record for long: a canary waits, a provider paces. Where
+    somebody else took it all the same, as this machine slept, *stop* is set.
+    """
 
-    def beat(self, _more: int) -> None:
-        now = self.clock()
-        if now - self.at > SIGN_OF_LIFE:
-            self.turns.keep(now=now)
-            self.at = now
-
-
-@dataclass(frozen=True, slots=True)
-class _Turns:
-    """Turns that are known wherever the database lives, before anything is done in them."""
-
-    newsletter: Newsletter
-    turns: SqlTurns
+    def __init__(self, newsletter: Newsletter, turns: SqlTurns, *, stop: threading.Event, every_s: float) -> None:
+        """One turn of *newsletter*, with a sign of life every so many seconds."""
+        self._newsletter, self._turns, self._stop, self._every_s = newsletter, turns, stop, every_s
+        self._over = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="turn", daemon=True)
 
     def take(self, *, now: datetime) -> bool:
-        return self.newsletter.durably(lambda: self.turns.take(now=now))
+        """Whether it is ours now."""
+        ours = self._newsletter.durably(lambda: self._turns.take(now=now))
+        if ours:
+            self._keeper.start()
+        return ours
 
     def end(self, said: str, *, now: datetime) -> None:
-        self.newsletter.durably(lambda: self.turns.end(said, now=now))
+        """Give it back. Raises StoreError if it was taken meanwhile."""
+        self.rest()
+        self._newsletter.durably(lambda: self._turns.end(said, now=now))
+
+    def rest(self) -> None:
+        """Give no more signs of life."""
+        self._over.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
+
+    def _keep(self) -> None:
+        while not self._over.wait(self._every_s):
+            with suppress(StoreError):  # the next sign may get through
+                if not self._turns.keep(now=self._newsletter.clock()):
+                    self._stop.set()
+                    return
 
 
 class Ticking:
@@ -71,6 +80,7 @@ class Ticking:
     def tick(self, stop: threading.Event, *, limit: timedelta | None = None) -> Did:
         """Do what is due, until *stop* is set or *limit* is over; what is under way then is finished first."""
         self._stop = stop
+        turn = TheTurn(self._newsletter, self._turns, stop=stop, every_s=SIGN_OF_LIFE_S)
         timer = threading.Timer(limit.total_seconds(), stop.set) if limit else None
         if timer:
             timer.daemon = True
@@ -78,13 +88,14 @@ class Ticking:
         try:
             return Ticker(
                 agenda=self._agenda,
-                turns=_Turns(self._newsletter, self._turns),
+                turns=turn,
                 hands=self,
                 window=self._newsletter.window,
                 clock=self._newsletter.clock,
                 stop=stop.is_set,
             ).tick()
         finally:
+            turn.rest()
             if timer:
                 timer.cancel()
 
@@ -142,13 +153,7 @@ class Ticking:
 
     def send(self, issue: PlannedIssue, *, watch: Watch) -> None:
         """Hand over what is due; *watch* is told how many deliveries just got an outcome."""
-        pulse = _Pulse(self._turns, self._newsletter.clock, self._newsletter.clock())
-
-        def told(more: int) -> None:
-            pulse.beat(more)
-            watch(more)
-
-        self._dispatch.send(issue, watch=told, tell=self._tell, stop=self._stop)
+        self._dispatch.send(issue, watch=watch, tell=self._tell, stop=self._stop)
 
     def reconcile(self, issue: PlannedIssue) -> int:
         """How many deliveries in doubt were settled."""

@@ -92,7 +92,7 @@ class SqlTurns:
         self._worker = this_worker()
 
     def take(self, *, now: datetime) -> bool:
-        """Whether it is ours now: nobody has it, or whoever had it is gone or silent for long."""
+        """Whether it is ours now: nobody else has it, or whoever had it is gone or silent for long."""
         mine = {"worker": self._worker, "until": now + TURN, "began_at": now, "ended_at": None}
         with self._db.writing() as connection:
             row = connection.execute(select(turns).with_for_update()).first()
@@ -103,15 +103,16 @@ class SqlTurns:
                 except IntegrityError:  # somebody else was first
                     return False
                 return True
-            if row.worker and row.until > now and not is_gone(row.worker):
+            if row.worker not in ("", self._worker) and _lives(row.worker, row.until, now=now):
                 return False
             connection.execute(update(turns).values(**mine))
             return True
 
-    def keep(self, *, now: datetime) -> None:
-        """A sign of life."""
+    def keep(self, *, now: datetime) -> bool:
+        """Give a sign of life; whether it still is ours."""
+        sign = update(turns).where(turns.c.worker == self._worker).values(until=now + TURN)
         with self._db.writing() as connection:
-            connection.execute(update(turns).where(turns.c.worker == self._worker).values(until=now + TURN))
+            return bool(connection.execute(sign).rowcount)
 
     def end(self, said: str, *, now: datetime) -> None:
         """Give it back, with a word about what came of it. Raises StoreError if it was taken meanwhile."""
@@ -126,3 +127,8 @@ class SqlTurns:
         with self._db.reading() as connection:
             row = connection.execute(select(turns)).first()
         return Turn(began_at=row.began_at, ended_at=row.ended_at, said=row.said) if row else None
+
+
+def _lives(worker: str, until: datetime, *, now: datetime) -> bool:
+    """Whether *worker* may be at work. What ends far in the future was begun by a clock that was wrong."""
+    return now < until <= now + 2 * TURN and not is_gone(worker)

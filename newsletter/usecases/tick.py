@@ -5,12 +5,12 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import TypeVar
 
-from newsletter.errors import INTERNAL_ERROR, LeaseLost, NewsletterError, ProviderBusy, ProviderRefused
+from newsletter.errors import INTERNAL_ERROR, LeaseLost, NewsletterError, ProviderBusy, ProviderRefused, StoreError
 from newsletter.usecases.ports import Agenda, Hands, Turns
 
 ASKED_FOR = timedelta(days=2)  # how long a tick asks again about deliveries in doubt; then it is for a person
@@ -70,7 +70,12 @@ class Ticker:
                 self.turns.end(in_words(work.did()), now=self.clock())
             raise
         did = work.did()
-        self.turns.end(in_words(did), now=self.clock())
+        try:
+            self.turns.end(in_words(did), now=self.clock())
+        except StoreError as err:  # what was done was done all the same
+            return replace(
+                did, problems=(*did.problems, problem_in_words(err)), exit_code=did.exit_code or err.exit_code
+            )
         return did
 
 
@@ -195,6 +200,8 @@ def in_words(did: Did) -> str:
         )
         if counts
     ]
+    if did.elsewhere:
+        words.append("another tick is at work")
     if did.problems:
         words.append(f"{len(did.problems)} problem{'s' if len(did.problems) != 1 else ''}")
     return ", ".join(words) or "nothing was due"

@@ -138,7 +138,9 @@ def test_it_plans_sends_and_settles_and_says_so() -> None:
 
 def test_while_another_is_at_it_nothing_is_done() -> None:
     world = World(plans={"a": 5}, sends={1: 4}, taken=True)
-    assert world.ticker().tick() == Did(elsewhere=True)
+    did = world.ticker().tick()
+    assert did == Did(elsewhere=True)
+    assert in_words(did) == "another tick is at work"
     assert world.log == []
 
 
@@ -193,6 +195,13 @@ def test_what_goes_wrong_first_is_what_is_told() -> None:
     world = World(sends={1: LeaseLost("another sender has it")}, lost=StoreError("another tick took over"))
     with pytest.raises(LeaseLost):
         world.ticker().tick()
+
+
+def test_a_turn_that_was_lost_is_told_beside_what_was_done() -> None:
+    did = World(sends={1: 4}, lost=StoreError("another tick took over", hint="wait")).ticker().tick()
+    assert did.sent == {"letter-1": 4}
+    assert did.problems == ("another tick took over (wait)",)
+    assert did.exit_code == 1
 
 
 def test_a_provider_that_takes_nothing_is_asked_once() -> None:
