@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Turn
-from newsletter.errors import IssueHasProblems, NewsletterError, StoreError
+from newsletter.errors import IssueHasProblems, StoreError
 from newsletter.schedule import day_in, newest_day
 from newsletter.store.agenda import SqlAgenda, SqlTurns
-from newsletter.usecases.prepare import its_time_has_come
-from newsletter.usecases.tick import Did, Ticker, rehearse
+from newsletter.usecases.approve import paths
+from newsletter.usecases.ports import Turns
+from newsletter.usecases.prepare import its_time_has_come, refuse_problems
+from newsletter.usecases.tick import HELD_FOR, Did, Ticker
 
 if TYPE_CHECKING:
     from newsletter.app.dispatch import Dispatch, Tell, Watch
@@ -86,14 +88,7 @@ class Ticking:
             timer.daemon = True
             timer.start()
         try:
-            return Ticker(
-                agenda=self._agenda,
-                turns=turn,
-                hands=self,
-                window=self._newsletter.window,
-                clock=self._newsletter.clock,
-                stop=stop.is_set,
-            ).tick()
+            return self._ticker(turn).tick()
         finally:
             turn.rest()
             if timer:
@@ -101,14 +96,17 @@ class Ticking:
 
     def rehearse(self) -> Did:
         """What a tick would do now."""
-        now = self._newsletter.clock()
-        forecasts = {}
-        for letter in self.letters(now=now):  # who is due for a part of a series shows only when it is planned
-            try:
-                forecasts[letter] = self._sending.outlook(letter).forecast.planned
-            except NewsletterError as err:
-                self._tell(f"{letter} would not be planned: {err}")
-        return rehearse(self._agenda, forecasts, now=now, window=self._newsletter.window)
+        return self._ticker(self._turns).rehearse()
+
+    def _ticker(self, turns: Turns) -> Ticker:
+        return Ticker(
+            agenda=self._agenda,
+            turns=turns,
+            hands=self,
+            window=self._newsletter.window,
+            clock=self._newsletter.clock,
+            stop=self._stop.is_set,
+        )
 
     def last(self) -> Turn | None:
         """The last tick."""
@@ -117,14 +115,20 @@ class Ticking:
     def letters(self, *, now: datetime) -> list[str]:
         """Letters whose day it is somewhere and that are not planned yet.
 
-        By their names alone, so that it is quick; one with a day that no calendar has is among them, and planning
-        it says so.
+        By their names alone, so that it is quick. Among them are some that planning will refuse and tell: those with
+        a day that no calendar has, and for a week approved ones that no tick came for in time.
         """
-        over = newest_day(now - ALL_ZONES - self._newsletter.window)
-        days = {letter: day_in(letter) for letter in self._newsletter.workspace.letter_ids()}
-        near = [letter for letter, day in days.items() if day is None or over < day <= newest_day(now)]
-        planned = self._agenda.planned() if near else set()
-        return [letter for letter in near if letter not in planned]
+        found = [letter for letter in self._newsletter.workspace.letter_ids() if self._is_near(letter, now=now)]
+        planned = self._agenda.planned() if found else set()
+        return [letter for letter in found if letter not in planned]
+
+    def _is_near(self, letter: str, *, now: datetime) -> bool:
+        day = day_in(letter)
+        over = now - ALL_ZONES - self._newsletter.window
+        if day is None or newest_day(over) < day <= newest_day(now):
+            return True
+        was_near = newest_day(over - HELD_FOR) < day <= newest_day(over)
+        return was_near and self._newsletter.workspace.optional(paths(letter)[0]) is not None
 
     def series(self) -> list[str]:
         """The names of all series."""
@@ -141,6 +145,13 @@ class Ticking:
     def _plan(self, letter: str, *, now: datetime) -> int:
         if "." in letter:
             return self._serial.extend(letter, now=now)
+        people = self.forecast(letter, now=now)
+        if people:
+            self._sending.plan(letter)
+        return people
+
+    def forecast(self, letter: str, *, now: datetime) -> int:
+        """For how many people a letter would be planned, and 0 if its time has not come. Raises IssueHasProblems."""
         if day_in(letter) is None:
             hint = "name the file after the day it is sent on"
             raise IssueHasProblems(f"there is no such day as {letter[:10]}", at=f"issues/{letter}.md", hint=hint)
@@ -148,7 +159,7 @@ class Ticking:
         veto = timedelta(hours=self._newsletter.settings.veto_hours)
         if not its_time_has_come(outlook.forecast, approved_at=approved_at, veto=veto, now=now):
             return 0
-        self._sending.plan(letter)
+        refuse_problems(outlook)
         return outlook.forecast.planned
 
     def send(self, issue: PlannedIssue, *, watch: Watch) -> None:

@@ -21,6 +21,7 @@ TURN = timedelta(minutes=5)  # without a sign of life, and somebody else may hav
 _OPEN = batches.c.state != literal_column("'done'")
 _DOUBTFUL = outcomes.c.status == literal_column("'unknown'")
 _WAITS = outcomes.c.retry_at.is_not(None)
+_GOES_ON = and_(issues.c.paused == "", issues.c.cancelled == "")
 
 
 class SqlAgenda:
@@ -51,24 +52,24 @@ class SqlAgenda:
 
     def waiting(self, *, now: datetime, not_before: datetime) -> dict[str, int]:
         """How many deliveries of each issue could be handed over now."""
-        return self._people(batches.c.due_at > not_before, batches.c.due_at <= now)
+        return self._people(batches.c.due_at > not_before, batches.c.due_at <= now, _GOES_ON)
 
     def held(self, *, not_before: datetime, since: datetime) -> dict[str, int]:
         """How many deliveries of each issue were due between *since* and *not_before* and never left."""
         return self._people(batches.c.due_at > since, batches.c.due_at <= not_before)
 
     def next_due(self, *, now: datetime) -> datetime | None:
-        """When the next planned delivery is due."""
+        """When the next planned delivery is due, of what is neither paused nor cancelled."""
         query = (
             select(func.min(batches.c.due_at))
             .join(issues, issues.c.no == batches.c.issue_no)
-            .where(_OPEN, batches.c.due_at > now, issues.c.cancelled == "")
+            .where(_OPEN, batches.c.due_at > now, _GOES_ON)
         )
         with self._db.reading() as connection:
             return connection.execute(query).scalar()
 
     def _issues(self, which: ColumnElement[bool]) -> list[PlannedIssue]:
-        query = PLANNED_ISSUES.where(which, issues.c.paused == "", issues.c.cancelled == "").order_by(issues.c.no)
+        query = PLANNED_ISSUES.where(which, _GOES_ON).order_by(issues.c.no)
         with self._db.reading() as connection:
             return [planned_issue(row) for row in connection.execute(query)]
 

@@ -192,6 +192,9 @@ class Hands(Protocol):
     def parts(self, series: str, *, now: datetime) -> list[str]:
         """The parts of one that has begun, in their order, whose time may have come."""
 
+    def forecast(self, letter: str, *, now: datetime) -> int:
+        """For how many people a letter would be planned."""
+
     def plan(self, letter: str, *, now: datetime) -> int:
         """Plan a letter that is due for somebody; for how many people, and 0 if its time has not come."""
 

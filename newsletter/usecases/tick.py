@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import PurePath
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from newsletter.errors import INTERNAL_ERROR, LeaseLost, NewsletterError, ProviderBusy, ProviderRefused, StoreError
 from newsletter.usecases.ports import Agenda, Hands, Turns
@@ -18,6 +18,13 @@ HELD_FOR = timedelta(days=7)  # how long it goes on to report what was held
 
 Clock = Callable[[], datetime]
 Thing = TypeVar("Thing")
+
+
+class Plan(Protocol):
+    """Plans a letter, or forecasts it; for how many people."""
+
+    def __call__(self, letter: str, /, *, now: datetime) -> int:
+        """How many it is for, and 0 if its time has not come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,12 @@ class Ticker:
     window: timedelta
     clock: Clock
     stop: Callable[[], bool]
+
+    def rehearse(self) -> Did:
+        """What a tick would do now; changes nothing. Who is due for a part of a series shows only in a tick."""
+        work, now = _Work(self), self.clock()
+        work.plan_each(self.hands.letters(now=now), self.hands.forecast, now=now)
+        return replace(work.did(), sent=self.agenda.waiting(now=now, not_before=now - self.window))
 
     def tick(self) -> Did:
         """Plan, send and settle what is due, unless another tick is at it."""
@@ -94,10 +107,17 @@ class _Work:
     def plan(self) -> None:
         """Plan the letters whose time has come; one that cannot be planned keeps no other."""
         hands, now = self.ticker.hands, self.ticker.clock()
-        self._plan(hands.letters(now=now), now=now)
+        self.plan_each(hands.letters(now=now), hands.plan, now=now)
         for series in self._until_stopped(hands.series()):
             with self._telling(series):
-                self._plan(hands.parts(series, now=now), now=now)
+                self.plan_each(hands.parts(series, now=now), hands.plan, now=now)
+
+    def plan_each(self, letters: Iterable[str], plan: Plan, *, now: datetime) -> None:
+        """Plan so many letters, or find out whom they would go to."""
+        for letter in self._until_stopped(letters):
+            with self._telling(letter):
+                if people := plan(letter, now=now):
+                    self.planned[letter] = people
 
     def send(self) -> None:
         """Hand over what is due; a letter that halts keeps no other, a provider that takes nothing keeps all."""
@@ -140,12 +160,6 @@ class _Work:
             stopped=self.ticker.stop(),
         )
 
-    def _plan(self, letters: Iterable[str], *, now: datetime) -> None:
-        for letter in self._until_stopped(letters):
-            with self._telling(letter):
-                if people := self.ticker.hands.plan(letter, now=now):
-                    self.planned[letter] = people
-
     def _until_stopped(self, things: Iterable[Thing]) -> Iterator[Thing]:
         for thing in things:
             if self.ticker.stop():
@@ -166,17 +180,6 @@ class _Work:
         said = problem_in_words(err)
         self.problems.append(said if letter in said else f"{letter}: {said}")
         self.exit_code = self.exit_code or (err.exit_code if isinstance(err, NewsletterError) else INTERNAL_ERROR)
-
-
-def rehearse(agenda: Agenda, forecasts: Mapping[str, int], *, now: datetime, window: timedelta) -> Did:
-    """What a tick would do now, given whom it would plan; changes nothing."""
-    last = now - window
-    return Did(
-        planned=forecasts,
-        sent=agenda.waiting(now=now, not_before=last),
-        held=agenda.held(not_before=last, since=last - HELD_FOR),
-        next_due_at=agenda.next_due(now=now),
-    )
 
 
 def problem_in_words(err: Exception) -> str:

@@ -79,7 +79,8 @@ def test_nothing_is_due_of_what_is_paused_or_cancelled(store: Store) -> None:
     store.controls.cancel(cancelled.no, by="Ada", why="no", now=NOW)
     assert due(store) == [other.no]
     agenda = SqlAgenda(store.db)
-    assert set(agenda.waiting(now=NOW, not_before=LONG_AGO)) == {paused.issue_id, other.issue_id}
+    assert set(agenda.waiting(now=NOW, not_before=LONG_AGO)) == {other.issue_id}
+    assert set(agenda.held(not_before=NOW, since=LONG_AGO)) == {paused.issue_id, other.issue_id}
     assert agenda.planned() == {paused.issue_id, cancelled.issue_id, other.issue_id}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.errors import LeaseLost, LetterHalted, NewsletterError, NotApproved, ProviderBusy, StoreError
-from newsletter.usecases.tick import Did, Ticker, in_words, rehearse
+from newsletter.usecases.tick import Did, Ticker, in_words
 from tests.conftest import NOW
 
 
@@ -82,6 +82,10 @@ class World:
         if isinstance(found, Exception):
             raise found
         return list(found)
+
+    def forecast(self, letter: str, *, now: datetime) -> int:
+        assert now == NOW
+        return done(self.plans[letter])
 
     def plan(self, letter: str, *, now: datetime) -> int:
         assert now == NOW
@@ -241,8 +245,11 @@ def test_nothing_to_do_is_nothing_to_tell(made: Callable[[], Did]) -> None:
 
 
 def test_a_rehearsal_counts_and_does_nothing() -> None:
-    world = World(plans={"a": 5}, sends={1: 4})
-    did = rehearse(world, {"a": 5}, now=NOW, window=timedelta(hours=36))
+    world = World(
+        plans={"a": 5, "b": NotApproved("nobody approved it", at="b")}, courses={"c": {"c.d": 1}}, sends={1: 4}
+    )
+    did = world.ticker().rehearse()
     assert did.planned == {"a": 5}
     assert did.sent == {"letter-1": 7}
+    assert did.problems == ("b: nobody approved it",)
     assert world.log == []
