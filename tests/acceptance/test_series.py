@@ -106,6 +106,8 @@ def test_a_part_cannot_be_planned_by_hand_nor_be_called_like_another(course: Cou
     [
         ("", "'since' is missing"),
         ('since = "soon"', "is not a day"),
+        ("since = 2026-11-23T08:00:00", "is not a day"),
+        ("since = 0001-01-01", "is not a day"),
         ("since = 2026-11-23\ntime = 8", "is not a time"),
         ("since = 2026-11-23\nquiet = ['someday']", "is not a list of days"),
         ("since = 2026-11-23\nsend = 1", "unknown key 'send'"),
