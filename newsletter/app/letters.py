@@ -55,7 +55,13 @@ class Source:
         seen = json.dumps([asdict(desk.setting), desk.theme_name, asdict(desk.defaults)], default=str, sort_keys=True)
         used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
         rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
-        return {self.path: self.text, **theme, FILE: seen, "subscribers/segments.toml": rules}
+        return {self._place: self.text, **theme, FILE: seen, "subscribers/segments.toml": rules}
+
+    @property
+    def _place(self) -> str:
+        """Its file; a part's without its number, so that one that moves to another place stays approved."""
+        approval, _ = approve.paths(self.issue_id)
+        return approval.replace(".approval.toml", ".md") if "." in self.issue_id else self.path
 
 
 class Letters:

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from newsletter import __version__
-from newsletter.errors import NewsletterError
+from newsletter.errors import INTERNAL_ERROR, NewsletterError
 
 # Where each command lives and its first line of help, which a test holds equal to the command's own.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
@@ -52,8 +52,6 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}
-
-INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h: a bug, as opposed to anything a person did
 
 
 class LazyGroup(click.Group):

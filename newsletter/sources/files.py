@@ -43,26 +43,27 @@ class Workspace:
         found |= {path.parent.name for path in folder.glob("*/index.md") if _LETTER.fullmatch(path.parent.name)}
         return sorted(found)
 
-    def series(self) -> dict[str, list[str]]:
-        """The ids of the parts of every series in their order: `issues/series/<series>/<number>-<part>.md`.
+    def series(self) -> list[str]:
+        """The names of all series: the folders in `issues/series`."""
+        return sorted(path.name for path in (self.root / "issues" / "series").glob("*") if path.is_dir())
 
-        Raises NewsletterError where two parts of one are called the same.
+    def parts(self, series: str) -> list[str]:
+        """The ids of the parts of a series in their order: `issues/series/<series>/<number>-<part>.md`.
+
+        Raises NewsletterError where two of them are called the same.
         """
-        found: dict[str, list[tuple[int, str]]] = {}
-        for path in sorted((self.root / "issues" / "series").glob("*/*.md")):
-            if part := _PART.fullmatch(path.stem):
-                found.setdefault(path.parent.name, []).append((int(part[1]), part[2]))
-        for name, parts in found.items():
-            slugs = [slug for _, slug in parts]
-            twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
-            if twice:
-                hint = "readers get a part once, by its name: call one of them otherwise"
-                raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{name}", hint=hint)
-        return {name: [f"{name}.{slug}" for _, slug in sorted(parts)] for name, parts in sorted(found.items())}
+        files = (_PART.fullmatch(path.stem) for path in (self.root / "issues" / "series" / series).glob("*.md"))
+        parts = sorted((int(found[1]), found[2]) for found in files if found)
+        slugs = [slug for _, slug in parts]
+        twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
+        if twice:
+            hint = "readers get a part once, by its name: call one of them otherwise"
+            raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{series}", hint=hint)
+        return [f"{series}.{slug}" for slug in slugs]
 
     def all_ids(self) -> list[str]:
         """The ids of all letters and all parts of series."""
-        return self.letter_ids() + [part for parts in self.series().values() for part in parts]
+        return self.letter_ids() + [part for series in self.series() for part in self.parts(series)]
 
     def letter(self, name: str) -> tuple[str, str, str]:
         """(id, path within the workspace, text) of the letter *name*: an id, or a path to its file.
