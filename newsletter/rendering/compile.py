@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from newsletter.content.issue import After, Block, Issue, Problem, Send, Span
 from newsletter.rendering import blocks as rendered
+from newsletter.rendering.dates import long_date
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
 from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
 from newsletter.rendering.inline import inline_css, refuse_traps
@@ -162,7 +163,10 @@ def _variant(draft: _Draft, truth: Mapping[str, bool], finish: Callable[[str], s
 def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> str:
     issue, setting = draft.issue, draft.setting
     public = archive_url(setting.site_url, issue.id)
-    views = [rendered.view(block, number, html=html, title=issue.title, archive_url=public) for number, block in seen]
+    views = [
+        rendered.view(block, number, html=html, title=issue.title, archive_url=public, language=issue.language)
+        for number, block in seen
+    ]
     parts = [draft.theme.block(view, html=html) for view in views]
     constant = draft.marker.constant
     return draft.theme.page(
@@ -174,7 +178,7 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
                 "preheader": draft.preheader,
                 "language": issue.language,
                 "direction": issue.direction,
-                "date": rendered.long_date(issue.send.day) if isinstance(issue.send, Send) else "",
+                "date": long_date(issue.send.day, issue.language) if isinstance(issue.send, Send) else "",
             },
             "newsletter": {
                 "name": setting.identity.newsletter,

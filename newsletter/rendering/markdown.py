@@ -52,6 +52,11 @@ def inline_tokens(source: str) -> list[Token]:
     return _PARSER.parseInline(source)
 
 
+def address(typed: str) -> str:
+    """An address as it travels: in ASCII, the way links in a text are written."""
+    return _PARSER.normalizeLink(typed)
+
+
 class Html:
     """Renders tokens as HTML; everything it returns is safe markup."""
 
