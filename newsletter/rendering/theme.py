@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from newsletter.errors import SettingsError
 from newsletter.rendering.blocks import View
+from newsletter.rendering.holes import MARK
 from newsletter.rendering.markdown import bullet, underline, wrap
 
 FILES = ("theme.toml", "base.css", "client.css", "page.html.j2", "page.txt.j2", "blocks.html.j2", "blocks.txt.j2")
@@ -79,6 +80,8 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
         keep_trailing_newline=True,
     )
     environment.filters.update(wrap=wrap, underline=underline, bullet=bullet)
+    # What a reader calls themselves must not stand in a comment, for Outlook or anyone: two dashes end some.
+    environment.tests["personal"] = lambda text: MARK.search(str(text)) is not None
     return Theme(
         name=name,
         files=files,

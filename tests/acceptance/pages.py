@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
 import html5lib
-from html5lib.constants import DataLossWarning
 
 CONDITIONAL = re.compile(r"<!--\[if ([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
 _UNREAD = frozenset({"script", "style", "head", "title", "template", "noscript"})
@@ -35,10 +33,7 @@ class Page:
     @cached_property
     def _parsed(self) -> tuple[Any, list[str]]:
         parser = html5lib.HTMLParser(tree=html5lib.getTreeBuilder("lxml"), namespaceHTMLElements=False)
-        with warnings.catch_warnings():
-            # Two dashes in a comment are fine in HTML; it is lxml's tree that cannot hold them.
-            warnings.simplefilter("ignore", DataLossWarning)
-            tree = parser.parse(self.source)
+        tree = parser.parse(self.source)
         return tree.getroot(), [f"{code} at line {at[0]}" for at, code, _ in parser.errors]
 
     @property
