@@ -12,6 +12,7 @@ from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.addresses import read_address
 from newsletter.cli.output import issue_argument, json_option, print_json, print_problems, say, with_newsletter
+from newsletter.content.issue import Level
 from newsletter.delivery.outcome import Status
 from newsletter.errors import IssueHasProblems, ProviderRefused
 
@@ -48,12 +49,12 @@ def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> Non
         say('There are no letters yet. Begin one: newsletter new "A title"')
     letters = Letters(newsletter)
     built = [letters.check(name) for name in names]
-    problems = [problem for each in built for problem in each.problems]
+    problems = list(dict.fromkeys(problem for each in built for problem in each.problems))  # all share one theme
     if as_json:
         print_json([_as_data(problem) for problem in problems])
     else:
         print_problems(problems)
-    errors = sum(len(each.errors) for each in built)
+    errors = sum(problem.level is Level.ERROR for problem in problems)
     for each in built:
         if not each.problems:
             say(f"{each.issue.id}: nothing wrong")

@@ -14,7 +14,7 @@ from newsletter.rendering import blocks as rendered
 from newsletter.rendering.dates import long_date
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
 from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
-from newsletter.rendering.inline import inline_css, refuse_traps
+from newsletter.rendering.inline import inline_css
 from newsletter.rendering.theme import Theme
 
 MAX_CONDITIONS = 5
@@ -59,7 +59,6 @@ def compile_issue(
     *rules* has the rule of every segment by its `segment:NAME`. *finish* is the last pass over a page; another
     one shows the page as it was before, to compare.
     """
-    refuse_traps(theme.name, theme.base_css, theme.client_css)
     marker = Marker(mark_word(_everything_in(issue, setting, theme)), custom_fields=setting.custom_fields)
     draft = _Draft(
         issue=issue,

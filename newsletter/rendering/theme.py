@@ -28,6 +28,7 @@ class Theme:
     base_css: str
     client_css: str
     words: Mapping[str, str]
+    speaks: bool  # the language it was read for; else the words are English
     _environment: ImmutableSandboxedEnvironment
 
     def block(self, view: View, *, html: bool) -> str:
@@ -71,6 +72,7 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
         words = tomllib.loads(files["theme.toml"]).get("words", {})
     except tomllib.TOMLDecodeError as err:
         raise SettingsError(str(err), at=f"templates/{name}/theme.toml") from err
+    short = language.partition("-")[0]
     environment = ImmutableSandboxedEnvironment(
         loader=DictLoader(dict(files)),
         autoescape=lambda file: file is not None and file.endswith(".html.j2"),
@@ -87,6 +89,7 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
         files=files,
         base_css=files["base.css"],
         client_css=files["client.css"],
-        words={**words.get("en", {}), **words.get(language.split("-", maxsplit=1)[0], {})},
+        words={**words.get("en", {}), **words.get(short, {}), **words.get(language, {})},
+        speaks=short in words or language in words,
         _environment=environment,
     )
