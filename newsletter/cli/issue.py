@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -23,10 +24,12 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.delivery.outcome import Status
-from newsletter.errors import ProviderRefused
+from newsletter.errors import NewsletterError, ProviderRefused
 
 if TYPE_CHECKING:
     from newsletter.audience.subscriber import Subscriber
+
+WIDE = 800  # pixels; about what a mail program on a desktop gives a letter
 
 
 @click.command()
@@ -51,14 +54,34 @@ def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
 @click.option(
     "--as", "address", metavar="ADDRESS", help="As this subscriber gets it; else as somebody we know nothing about."
 )
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="A picture of the HTML, into this file.")
+@click.option("--width", type=click.IntRange(200, 4000), help=f"How wide the picture is, in pixels ({WIDE}).")
+@click.option("--dark", is_flag=True, help="The picture as it looks in the dark.")
 @with_newsletter
-def render(newsletter: Newsletter, issue: str, form: str, address: str | None) -> None:
+def render(
+    newsletter: Newsletter,
+    issue: str,
+    form: str,
+    address: str | None,
+    png: Path | None,
+    width: int | None,
+    dark: bool,  # noqa: FBT001 - click passes it by name
+) -> None:
     """Print a letter, as its file is now, the way a reader would get it.
 
     Example: newsletter render 2026-11-23-renew-your-goals > letter.html
+
+    A picture takes a browser: newsletter render 2026-11-23-renew-your-goals --png phone.png --width 375 --dark
     """
+    if png is None and (width or dark):
+        raise click.UsageError("--width and --dark are for a picture: add --png FILE")
+    if png and form != "html":
+        raise click.UsageError(f"--png takes a picture of the HTML, so leave out --{form}")
     person = _person(newsletter, address) if address else None
     html, text, message = Letters(newsletter).message_for(issue, person)
+    if png:
+        _take_picture(html, png, width=width or WIDE, dark=dark)
+        return
     sys.stdout.buffer.write({"html": html, "text": text, "eml": message}[form])
 
 
@@ -72,6 +95,17 @@ def _amends(letters: Letters, issue: str, *, yes: bool) -> bool:
         return True
     say("The approval stands as it was.")
     return False
+
+
+def _take_picture(html: bytes, file: Path, *, width: int, dark: bool) -> None:
+    from newsletter.app.picturing import picture
+
+    png = picture(html, width=width, dark=dark)
+    try:
+        file.write_bytes(png)
+    except OSError as err:
+        raise NewsletterError(f"cannot be written: {err.strerror}", at=str(file)) from err
+    say(f"{file}: {len(png):,} bytes")
 
 
 def _person(newsletter: Newsletter, address: str) -> Subscriber:

@@ -152,8 +152,10 @@ class Workspace:
                 return path.relative_to(root).as_posix()
         return str(path)
 
-    def write(self, name: str, content: bytes, *, replace: bool = False, secret: bool = False) -> Path:
-        """Write a file whole or not at all; *secret* is for its owner's eyes alone.
+    def write(
+        self, name: str, content: bytes, *, replace: bool = False, secret: bool = False, program: bool = False
+    ) -> Path:
+        """Write a file whole or not at all; *secret* is for its owner's eyes alone, a *program* can be run.
 
         Raises NewsletterError if it exists and *replace* is False.
         """
@@ -163,7 +165,7 @@ class Workspace:
         self._refuse_links(path)
         with _telling(name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, content, mode=0o600 if secret else 0o644)
+            _write_whole(path, content, mode=0o600 if secret else 0o755 if program else 0o644)
         return path
 
 
@@ -211,12 +213,25 @@ def lines_of(path: Path) -> Iterator[str]:
 
 def starter() -> Mapping[str, Path]:
     """The files a new workspace begins with, by their name in it; from the package or from a checkout."""
-    package = Path(__file__).parent.parent
-    root = package / "starter" if (package / "starter").is_dir() else package.parent
+    root = _origin()
     names = ["newsletter.toml", "subscribers/sample.csv", "subscribers/segments.toml"]
     for folder in ("templates", "issues"):
         names += [path.relative_to(root).as_posix() for path in sorted((root / folder).rglob("*")) if path.is_file()]
     return {name: root / name for name in names if not _made(name)}
+
+
+def runner() -> Mapping[str, Path]:
+    """The files by which GitHub runs a workspace, by their name in it; the program's own tests are none of them."""
+    root = _origin()
+    workflows = sorted((root / ".github" / "workflows").glob("*.yml"))
+    names = [path.relative_to(root).as_posix() for path in workflows if path.name != "ci.yml"]
+    names += ["scripts/tick.sh", "scripts/tell.sh", "scripts/heartbeat.py", "requirements.lock"]
+    return {name: root / name for name in names}
+
+
+def _origin() -> Path:
+    package = Path(__file__).parent.parent
+    return package / "starter" if (package / "starter").is_dir() else package.parent
 
 
 def _made(name: str) -> bool:
