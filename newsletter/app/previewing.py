@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -166,14 +167,17 @@ class Previewing:
     def choices(self) -> list[Choice]:
         """All letters, newest first, and then the parts of the series in their order."""
         files = self.workspace
-        found = [self._choice(each) for each in reversed(files.letter_ids())]
-        return found + [self._choice(part) for parts in files.series().values() for part in parts]
+        found = [*reversed(files.letter_ids())]
+        for series in files.series():
+            with suppress(NewsletterError):  # one that cannot be read must not hide the others; `check` says why
+                found += files.parts(series)
+        return [self._choice(each) for each in found]
 
     def _choice(self, letter: str) -> Choice:
         try:
             _, path, text = self.workspace.letter(letter)
             title = split(text, path, []).values.get("title", "")
-        except NewsletterError:  # one that cannot be read must not hide the others
+        except NewsletterError:
             title = ""
         series, dot, _ = letter.partition(".")
         return Choice(

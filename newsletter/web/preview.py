@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, abort, jsonify, render_template, r
 
 from newsletter.app.previewing import Copy, Previewing, Sight, copy_for
 from newsletter.errors import NotFound
-from newsletter.rendering.checks import CLIPPED_BYTES
+from newsletter.rendering.checks.page import CLIPPED_BYTES
 from newsletter.web.loopback import LETTER_POLICY, guard
 from newsletter.web.screen import for_screen
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from waitress import create_server, wasyncore  # type: ignore[import-untyped]  # it ships no types
+from waitress import create_server, wasyncore
 
 from newsletter.errors import NewsletterError
 from newsletter.web.loopback import HOST
