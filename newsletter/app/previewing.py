@@ -29,8 +29,7 @@ from newsletter.rendering.expressions import read_expression
 from newsletter.rendering.holes import Holes, cut_text
 from newsletter.settings.read import FILE, Settings, read_settings
 from newsletter.sources.files import Workspace, issue_id
-from newsletter.sources.watching import Look, look_at
-from newsletter.usecases import approve
+from newsletter.sources.watching import Look, NotingWorkspace, look_at
 from newsletter.usecases.build import Built
 from newsletter.usecases.fill import Filler, filler
 
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.03
 SETTLE_S = 0.006  # editors empty a file and fill it again; who looks in between sees half of it
 ASK_AGAIN_S = 60.0
-SEGMENTS = "subscribers/segments.toml"
 
 
 class Onlooker(Newsletter):
@@ -48,6 +46,11 @@ class Onlooker(Newsletter):
 
     refusal = ""  # why the list could not be asked the last time
     _ask_again = 0.0
+
+    def __init__(self, settings: Settings) -> None:
+        """Look at the newsletter with *settings*."""
+        super().__init__(settings)
+        self.workspace: NotingWorkspace = NotingWorkspace(settings.root)
 
     @cached_property
     def keeper(self) -> None:
@@ -134,6 +137,7 @@ class Previewing:
         self._here = Onlooker(read_settings(root))
         self._settings_look = look_at(root, [FILE])
         self._lock = Lock()
+        self.building = Lock()  # one letter at a time, so that what is noted meanwhile is of that letter
         self._views: dict[str, View] = {}
         self.faces = Faces()
 
@@ -232,6 +236,7 @@ class View:
         self._desk = desk
         self._path = path
         self._lock = Lock()
+        self._names = {path, FILE}
         self._looks: dict[str, Look] = {}
         self._sight = Sight(number=0, path=path, good=None, fresh=False, problems=(), texts={})
 
@@ -252,10 +257,7 @@ class View:
         return sight
 
     def _look(self) -> dict[str, Look]:
-        names = [self._path, FILE, SEGMENTS, f"templates/{self._desk.settings.theme}", *approve.paths(self.issue_id)]
-        if "." in self.issue_id:
-            names.append(f"issues/series/{self.issue_id.partition('.')[0]}/series.toml")
-        return look_at(self._desk.settings.root, names)
+        return look_at(self._desk.settings.root, sorted(self._names))
 
     def _settled(self, looks: dict[str, Look]) -> dict[str, Look]:
         for _ in range(20):
@@ -290,6 +292,15 @@ class View:
 
     def _build(self) -> tuple[Built, str]:
         here = self._desk.newsletter()
+        with self._desk.building:
+            here.workspace.forget()
+            try:
+                return self._built_by(here)
+            finally:
+                self._names |= here.workspace.names
+                self._looks |= here.workspace.looks
+
+    def _built_by(self, here: Onlooker) -> tuple[Built, str]:
         letters = Letters(here)
         source = letters.read(self.issue_id)
         try:

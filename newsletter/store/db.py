@@ -36,6 +36,7 @@ from newsletter.store.quick import Quick, Statements, append_to
 _BUSY_S = 30  # a writer on SQLite
 _LOCK_S, _LONG_LOCK_S = 10, 600  # a statement on PostgreSQL; of a plan or an upgrade
 _IDLE_S = 60  # in a transaction; whoever was stopped in the middle of one gives back what others wait for
+_LOOK_S = 5  # until a server answers somebody who only looks: a page is waited for
 _CACHE_KIB = 8 * 1024  # with more, a sender grows with the list and is no quicker
 
 
@@ -184,8 +185,13 @@ def _postgresql(url: URL, *, read_only: bool) -> Database:
     host = url.host or url.query.get("host") or "localhost"
     place = f"postgresql://{host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
     try:
-        options = {"postgresql_readonly": True} if read_only else {}
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, execution_options=options)
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            execution_options={"postgresql_readonly": True} if read_only else {},
+            connect_args={"connect_timeout": _LOOK_S} if read_only else {},
+        )
     except (ImportError, NoSuchModuleError):
         hint = "install psycopg beside the newsletter, e.g. with its extra 'postgres' (README, Install)"
         raise SettingsError("the PostgreSQL driver is not installed", hint=hint, at="database") from None

@@ -48,7 +48,9 @@ def guard(app: Flask, *, word: str, hosts: frozenset[str]) -> None:
         origin = request.headers.get("Origin")
         if asked not in hosts or (origin is not None and origin != f"http://{asked}"):
             abort(403)
-        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        # A link that a person follows, in a chat or in another program's page, may lead here; nothing else may.
+        followed = request.headers.get("Sec-Fetch-Dest") == "document"
+        if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin") and not followed:
             abort(403)
         given = request.path.split("/")[1]
         if not compare_digest(given.encode(), word.encode()):
