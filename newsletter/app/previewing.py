@@ -7,81 +7,30 @@ belong to a reader are examples, so that trying them out cannot take anybody off
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from newsletter.app.copies import Good
 from newsletter.app.faults import as_problem
 from newsletter.app.letters import Letters
-from newsletter.app.newsletter import Newsletter
-from newsletter.app.readers import FOUND, Faces, Reader, invented, mask
+from newsletter.app.onlooking import Onlooker
+from newsletter.app.readers import FOUND, Faces, Reader, invented
 from newsletter.content.frontmatter import split
 from newsletter.content.issue import Level, Problem, Span
-from newsletter.delivery.message import Batch, Row
 from newsletter.errors import NewsletterError, NotFound, StoreError
-from newsletter.rendering.edition import Edition
-from newsletter.rendering.expressions import read_expression
-from newsletter.rendering.holes import Holes, cut_text
 from newsletter.settings.read import FILE, Settings, read_settings
 from newsletter.sources.files import Workspace, issue_id
-from newsletter.sources.watching import Look, NotingWorkspace, look_at
+from newsletter.sources.watching import Look, look_at
 from newsletter.usecases.build import Built
-from newsletter.usecases.fill import Filler, filler
-
-if TYPE_CHECKING:
-    from newsletter.store.db import Database
+from newsletter.usecases.fill import filler
 
 LOOK_EVERY_S = 0.03
 SETTLE_S = 0.006  # editors empty a file and fill it again; who looks in between sees half of it
-ASK_AGAIN_S = 60.0
-
-
-class Onlooker(Newsletter):
-    """A newsletter that is only looked at: the database as it lies there, for reading only."""
-
-    refusal = ""  # why the list could not be asked the last time
-    _ask_again = 0.0
-
-    def __init__(self, settings: Settings) -> None:
-        """Look at the newsletter with *settings*."""
-        super().__init__(settings)
-        self.workspace: NotingWorkspace = NotingWorkspace(settings.root)
-
-    @cached_property
-    def keeper(self) -> None:
-        """None: what is kept in Git is neither fetched nor saved."""
-        return
-
-    def has_database(self) -> bool:
-        """Whether there is one to ask; for a while after a refusal there is none, so that no save waits for it."""
-        url = self.settings.database
-        if self.refusal and time.monotonic() < self._ask_again:
-            return False
-        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
-
-    @cached_property
-    def database(self) -> Database:
-        """The database, which refuses every change. Raises StoreError."""
-        from newsletter.store.db import connect  # SQLAlchemy, only where there is a list
-        from newsletter.store.schema import check_version
-
-        self.refusal = ""
-        try:
-            database = connect(self.settings.database, read_only=True)
-            try:
-                check_version(database)
-            except StoreError:
-                database.close()
-                raise
-        except NewsletterError as err:
-            self.refusal, self._ask_again = str(err), time.monotonic() + ASK_AGAIN_S
-            raise StoreError(err.message, at=err.at, hint=err.hint) from err
-        return database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,15 +44,6 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Good:
-    """What the newest save that could be rendered looks like."""
-
-    edition: Edition
-    fill: Filler
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
     """A letter as it stands: number *number* of what was seen of it. `good` may be older than the problems."""
 
@@ -113,18 +53,6 @@ class Sight:
     fresh: bool  # `good` is of this save
     problems: tuple[Problem, ...]
     texts: Mapping[str, str]  # of the letter, and of every file that a problem is in
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copy:
-    """One reader's copy."""
-
-    html: bytes
-    text: bytes
-    message: bytes
-    subject: str
-    preheader: str
-    conditions: tuple[tuple[str, bool], ...]
 
 
 class Previewing:
@@ -328,32 +256,3 @@ class View:
 def _by_level(problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """*problems*, the gravest first, and of one level in the order of their lines."""
     return tuple(sorted(problems, key=lambda problem: list(Level).index(problem.level)))
-
-
-def copy_for(good: Good, reader: Reader, *, met: Container[str], now: datetime) -> Copy:
-    """What *reader* gets; an invented one meets the conditions named in *met*."""
-    edition, fill = good.edition, good.fill
-    conditions = [condition.name for condition in edition.conditions]
-    if reader.invented:
-        variant = sum((name in met) << bit for bit, name in enumerate(reversed(conditions)))
-    else:
-        variant = fill.variant(reader.person, now=now)
-    values = fill.values(reader.person, at=now)
-    row = Row(
-        seq=0,
-        ref="0-specimen",
-        address=reader.person.address if reader.invented else mask(reader.person.address).replace("•", "."),
-        name=reader.person.name,
-        variant=variant,
-        values=values,
-    )
-    holes = Holes(edition.mark_word, tuple(map(read_expression, edition.holes)), edition.constants)
-    body = fill.letter.bodies[variant]
-    return Copy(
-        html=body.html.fill(values),
-        text=body.text.fill(values),
-        message=Batch(letter=fill.letter, claimed_at=now, rows=(row,)).message(row),
-        subject=fill.letter.subject.fill(values).decode(),
-        preheader=cut_text(edition.preheader, holes).fill(values).decode(),
-        conditions=tuple(zip(conditions, edition.variants[variant].conditions, strict=True)),
-    )

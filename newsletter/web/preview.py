@@ -8,7 +8,8 @@ from urllib.parse import quote, unquote
 
 from flask import Blueprint, Flask, Response, abort, jsonify, render_template, request
 
-from newsletter.app.previewing import Copy, Previewing, Sight, copy_for
+from newsletter.app.copies import Copy, copy_for
+from newsletter.app.previewing import Previewing, Sight
 from newsletter.errors import NotFound
 from newsletter.rendering.checks.page import CLIPPED_BYTES
 from newsletter.web.loopback import LETTER_POLICY, guard

@@ -246,6 +246,21 @@ def test_a_letter_that_is_gone_or_no_text_is_said_and_comes_back(preview: Previe
     assert preview.now(ISSUE, after=told["number"])["fresh"]
 
 
+def test_an_approved_letter_that_is_changed_is_seen_and_said_to_be_another(
+    preview: Preview, place: Workplace, letter: Edited
+) -> None:
+    number = preview.now(ISSUE)["number"]
+    place.done("approve", ISSUE)
+    told = preview.now(ISSUE, after=number)  # the approval is watched from the moment on that it is there
+    assert told["number"] > number
+    letter.replace("January", "February")
+    told = preview.now(ISSUE)
+    assert told["fresh"]
+    assert "not what was approved as revision 1" in told["problems"][0]["what"]
+    (place.root / "issues" / f"{ISSUE}.approval.toml").unlink()
+    assert preview.now(ISSUE)["problems"] == []
+
+
 # Readers of the list
 
 
