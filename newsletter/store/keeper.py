@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from random import SystemRandom
 from typing import TypeVar
@@ -18,6 +20,7 @@ from newsletter.delivery.plan import Claim
 from newsletter.errors import StateConflict
 from newsletter.store.gitstate import GitState
 from newsletter.store.ledger import SqlLedger
+from newsletter.store.seat import seat
 
 Result = TypeVar("Result")
 
@@ -27,19 +30,29 @@ _PATIENCE_S = 0.5
 
 
 class Keeper:
-    """The database at *path*, and the state that it is a copy of."""
+    """The state, and the database that is our copy of it: at *path*, or beside it while another command is at that."""
 
     def __init__(self, state: GitState, path: Path) -> None:
         self.state = state
-        self._path = path
+        self._wanted = path
+        self._open = ExitStack()
+
+    @cached_property
+    def path(self) -> Path:
+        """Where our copy is, until `close`."""
+        return self._open.enter_context(seat(self._wanted))
 
     def load(self) -> None:
         """Let the database be what the remote has."""
-        self.state.load(self._path)
+        self.state.load(self.path)
 
     def save(self) -> None:
         """Let the remote have the database. Raises StateConflict if somebody else was first."""
-        self.state.save(self._path)
+        self.state.save(self.path)
+
+    def close(self) -> None:
+        """Let another command have the file."""
+        self._open.close()
 
     def durably(self, work: Callable[[], Result], again: Callable[[], None] = lambda: None) -> Result:
         """What *work* gives, once it is saved.

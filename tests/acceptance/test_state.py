@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -261,3 +261,49 @@ def test_an_old_run_that_is_repeated_mails_nobody(begun: Workplace) -> None:
     begun.done("tick", now=BERLIN)
     assert json.loads(old.done("tick", "--json", now=BERLIN).stdout)["sent"] == {}
     assert old.outbox() == []
+
+
+def meddle(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object], *, before: int = 1) -> None:
+    """Do *deed* right before the state is saved for the so-manieth time."""
+    from newsletter.store.gitstate import GitState
+
+    real, saves = GitState.save, []
+
+    def save(self: GitState, database: Path) -> int:
+        saves.append(1)
+        if len(saves) == before:
+            deed()
+        return real(self, database)
+
+    monkeypatch.setattr(GitState, "save", save)
+
+
+@pytest.mark.parametrize("before", range(1, 6))
+def test_a_look_at_the_same_machine_disturbs_no_send(
+    begun: Workplace, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """Somebody asks for the status in the other window: what this one has claimed must be saved all the same."""
+    other = elsewhere(begun, "other")
+    meddle(monkeypatch, lambda: begun.run("status"), before=before)
+    begun.done("tick", now=BERLIN)
+    assert len(begun.outbox()) == 30
+    assert other.done("status", ISSUE, "--json").data[0]["by_status"]["accepted"] == 30
+    other.done("tick", now=BERLIN)
+    assert other.outbox() == []
+
+
+@pytest.mark.parametrize("word", ["pause", "cancel"])
+def test_a_letter_is_stopped_in_the_middle_of_a_send(
+    begun: Workplace, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """Whoever is sending saves again and again; that must not turn away whoever wants to stop it."""
+    begun.done("plan", ISSUE, "--yes", now=BERLIN)
+    other = elsewhere(begun, "other")
+    (other.root / "more.csv").write_text("email\nlate@example.org\n")
+    meddle(
+        monkeypatch,
+        lambda: other.done("subscribers", "import", str(other.root / "more.csv"), "--evidence", "came late"),
+    )
+    begun.done(word, ISSUE, "--why", "a wrong link", *(["--yes"] if word == "cancel" else []))
+    other.run("tick", now=BERLIN)
+    assert other.outbox() == []
