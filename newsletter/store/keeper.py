@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from datetime import datetime
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from random import SystemRandom
 from typing import TypeVar
 
 from newsletter.delivery.outcome import Receipt, Status
-from newsletter.delivery.plan import Claim
-from newsletter.errors import StateConflict
+from newsletter.delivery.plan import Block, Claim
+from newsletter.errors import LeaseLost, StateConflict
+from newsletter.store.controls import SqlControls
+from newsletter.store.gate import SqlGate
 from newsletter.store.gitstate import GitState
 from newsletter.store.ledger import SqlLedger
 from newsletter.store.seat import seat
@@ -95,7 +97,7 @@ class SavedLedger:
         seals: bool = False,
     ) -> Claim | None:
         """As SqlLedger, and saved: nobody else has these deliveries."""
-        return self._durably(
+        return self._if_any(
             lambda: self._ledger.claim(
                 issue_no, now=now, not_before=not_before, limit=limit, worker=worker, below=below, seals=seals
             )
@@ -103,20 +105,15 @@ class SavedLedger:
 
     def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:
         """As SqlLedger, and saved."""
-        return self._durably(lambda: self._ledger.abandoned(issue_no, now=now, worker=worker))
+        return self._if_any(lambda: self._ledger.abandoned(issue_no, now=now, worker=worker))
 
     def doubtful(self, issue_no: int, *, now: datetime, worker: str, after: int) -> Claim | None:
         """As SqlLedger, and saved."""
-        return self._durably(lambda: self._ledger.doubtful(issue_no, now=now, worker=worker, after=after))
+        return self._if_any(lambda: self._ledger.doubtful(issue_no, now=now, worker=worker, after=after))
 
     def seal(self, claim: Claim, *, digest: bytes, now: datetime) -> None:
         """As SqlLedger, and saved: whoever comes after us knows what we are about to hand over."""
-
-        def work() -> Claim:
-            self._ledger.seal(claim, digest=digest, now=now)
-            return claim
-
-        self._durably(work)
+        self.durably(lambda: self._ledger.seal(claim, digest=digest, now=now))
 
     def record(
         self,
@@ -147,7 +144,14 @@ class SavedLedger:
     def flush(self) -> None:
         """Save what is not saved yet."""
         if self._unsaved:
-            self._durably(lambda: self._unsaved)
+            self.durably(lambda: None)
+
+    def durably(self, work: Callable[[], Result]) -> Result:
+        """What *work* gives, saved together with everything before it."""
+        result = self._keeper.durably(work, self._repeat)
+        self._unsaved.clear()
+        self._saved_at = time.monotonic()
+        return result
 
     def _soon(self, deed: Callable[[], object]) -> None:
         deed()
@@ -155,17 +159,62 @@ class SavedLedger:
         if time.monotonic() - self._saved_at > CHECKPOINT_S:
             self.flush()
 
-    def _durably(self, work: Callable[[], Result]) -> Result:
+    def _if_any(self, work: Callable[[], Result | None]) -> Result | None:
         """What *work* gives, saved together with everything before it; nothing to save if it gives nothing."""
         result = work()
         if result is None:
-            return result
+            return None
         done = [result]
-        result = self._keeper.durably(lambda: done.pop() if done else work(), self._repeat)
-        self._unsaved.clear()
-        self._saved_at = time.monotonic()
-        return result
+        return self.durably(lambda: done.pop() if done else work())
 
     def _repeat(self) -> None:
         for deed in self._unsaved:
-            deed()
+            # What became of a batch that somebody has taken over, they find out; the others are still ours to tell.
+            with suppress(LeaseLost):
+                deed()
+
+
+class SavedControls:
+    """`SqlControls` on a database that lives in Git: whoever decides is not sent away because somebody is sending."""
+
+    def __init__(self, controls: SqlControls, ledger: SavedLedger) -> None:
+        self._controls, self._ledger = controls, ledger
+
+    def pause(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """As SqlControls, and saved."""
+        self._ledger.durably(lambda: self._controls.pause(issue_no, by=by, why=why, now=now))
+
+    def resume(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """As SqlControls, and saved."""
+        self._ledger.durably(lambda: self._controls.resume(issue_no, by=by, why=why, now=now))
+
+    def cancel(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """As SqlControls, and saved."""
+        self._ledger.durably(lambda: self._controls.cancel(issue_no, by=by, why=why, now=now))
+
+    def correct(self, issue_no: int, *, revision: int, edition_hash: str, by: str, why: str, now: datetime) -> None:
+        """As SqlControls; saved with the edition, when everything is."""
+        self._controls.correct(issue_no, revision=revision, edition_hash=edition_hash, by=by, why=why, now=now)
+
+    def decide(self, issue_no: int, what: str, *, by: str, why: str, now: datetime) -> None:
+        """As SqlControls, and saved."""
+        self._ledger.durably(lambda: self._controls.decide(issue_no, what, by=by, why=why, now=now))
+
+
+class SavedGate:
+    """`SqlGate` on a database that lives in Git."""
+
+    def __init__(self, gate: SqlGate, ledger: SavedLedger) -> None:
+        self._gate, self._ledger = gate, ledger
+
+    def reserve(self, provider: str, *, count: int, rate: float, now: datetime) -> timedelta:
+        """As SqlGate; saved with the claim that it is for."""
+        return self._gate.reserve(provider, count=count, rate=rate, now=now)
+
+    def blocked(self, provider: str, *, now: datetime) -> Block | None:
+        """As SqlGate."""
+        return self._gate.blocked(provider, now=now)
+
+    def block(self, provider: str, *, until: datetime, why: str, now: datetime) -> None:
+        """As SqlGate, and saved."""
+        self._ledger.durably(lambda: self._gate.block(provider, until=until, why=why, now=now))
