@@ -145,7 +145,9 @@ class GitBranch:
     def url(self, *, push: bool = False) -> str:
         """The URL behind the remote's name: pushing by name would move the checkout's remote-tracking ref."""
         asked = self._git("remote", "get-url", *(["--push"] if push else []), "--", self._remote)
-        return self._remote if asked.code else asked.text.splitlines()[0]
+        if asked.code:  # a URL; somebody may have settings by which it means another
+            asked = self._git("ls-remote", "--get-url", "--", self._remote)
+        return asked.text.splitlines()[0] if asked.text else self._remote
 
     @contextmanager
     def _objects(self) -> Iterator[Mapping[str, str]]:

@@ -117,6 +117,7 @@ class GitState:
         What it cannot do says CANNOT_ERASE. If it is cut short, the state is on the branch or beside it, under
         the name that `load` tells; called again, it goes on from there. The generation.
         """
+        self._refuse_public()
         spare = self._spare.read()
         if spare and self._branch.head() is None:
             commit, files = spare

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -307,3 +308,32 @@ def test_a_letter_is_stopped_in_the_middle_of_a_send(
     begun.done(word, ISSUE, "--why", "a wrong link", *(["--yes"] if word == "cancel" else []))
     other.run("tick", now=BERLIN)
     assert other.outbox() == []
+
+
+def test_nobody_in_particular_has_no_credentials(
+    served: tuple[str, bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where they stand in the environment, or in the repository that our temporary files happen to lie in."""
+    url, private = served
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"http.{url.rpartition('@')[2].join(['http://', ''])}.extraHeader")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "Authorization: Basic c29tZW9uZTp0b2tlbg==")
+    around = tmp_path / "around"
+    git("init", "--quiet", around)
+    git("-C", around, "config", "url.file:///nowhere.insteadOf", "http://127.0.0.1")
+    monkeypatch.setattr(tempfile, "tempdir", str(around))
+    assert is_public(url) is not private
+
+
+def test_a_public_repository_under_another_name_is_refused(
+    desk: Workplace, served: tuple[str, bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, private = served
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f'[url "{url.removesuffix("origin.git")}"]\n\tinsteadOf = "ours:"\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    toml = desk.root / "newsletter.toml"
+    toml.write_text(toml.read_text().replace("[state]", '[state]\nremote = "ours:origin.git"'))
+    said = desk.run("state", "init")
+    assert said.exit_code == 1
+    assert ("everybody can read this repository" in said.stderr) is not private

@@ -187,3 +187,16 @@ def test_a_secret_key_is_never_shown(remote):
         remote.state("AGE-SECRET-KEY-1QQQ", [str(OURS.to_public())])
     shown.append(f"{caught.value!r} {caught.value.hint}")
     assert not any(secret[20:40] in each or "1QQQ" in each for each in shown)
+
+
+def test_what_everybody_can_read_by_now_gets_nothing_more(remote, desk, monkeypatch):
+    """A repository can be made public after the first state was saved there."""
+    state, before = remote.state(), remote.head()
+    state.load(desk)
+    enter(desk, "ana")
+    monkeypatch.setattr(gitstate, "is_public", lambda _: True)
+    for save in (lambda: state.save(desk), state.recreate, lambda: state.rotate([str(STRANGER.to_public())])):
+        with pytest.raises(StateError, match="everybody can read"):
+            save()
+    assert remote.head() == before
+    assert remote.branch("state.spare").head() is None
