@@ -69,7 +69,7 @@ class Keys:
             if "No matching keys" in str(problem):
                 hint = "use the secret key that belongs to one of the recipients it was saved for"
                 raise StateError("our key does not open the state", hint=hint, at=at) from None
-            raise _damaged(at) from None
+            raise damaged(at) from None
         return opened
 
 
@@ -104,7 +104,7 @@ def read(files: Mapping[str, bytes], keys: Keys, *, at: str) -> State:
     try:
         meta = _object(files[_META])
     except ValueError:
-        raise _damaged(at) from None
+        raise damaged(at) from None
     if meta.get("format") != _FORMAT:
         hint = "update the program; it must not write what it does not understand"
         raise StateError("the state was saved by another version of this program", hint=hint, at=at)
@@ -112,7 +112,7 @@ def read(files: Mapping[str, bytes], keys: Keys, *, at: str) -> State:
     try:
         about = _object(head)
         if about["sha256"] != hashlib.sha256(files[_DATABASE]).hexdigest() or about["generation"] != meta["generation"]:
-            raise _damaged(at)
+            raise damaged(at)
         return State(
             generation=int(about["generation"]),
             newsletter=str(about["newsletter"]),
@@ -120,7 +120,7 @@ def read(files: Mapping[str, bytes], keys: Keys, *, at: str) -> State:
             database=gzip.decompress(keys.unseal(files[_DATABASE], at=at)),
         )
     except (KeyError, ValueError, EOFError, OSError, zlib.error):
-        raise _damaged(at) from None
+        raise damaged(at) from None
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -142,6 +142,7 @@ def _read(recipients: Sequence[str]) -> list[pyrage.x25519.Recipient]:
     return keys
 
 
-def _damaged(at: str) -> StateError:
+def damaged(at: str) -> StateError:
+    """What to say of a state that is not as `write` wrote it."""
     hint = "look at who can push there and what they did; put back a copy of the database with care for the departures"
     return StateError("the state is damaged, or somebody changed it by hand", hint=hint, at=at)

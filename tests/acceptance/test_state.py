@@ -7,10 +7,12 @@ import http.server
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -165,6 +167,70 @@ def test_a_backup_put_back_brings_back_nobody_who_left(begun: Workplace, tmp_pat
     begun.done("state", "push", str(backup), "--yes")
     begun.done("tick", now=BERLIN)
     assert len(begun.outbox()) == 29
+
+
+@pytest.mark.parametrize("made", ["before the plan", "before the send", "after the first of them"])
+def test_a_backup_put_back_mails_nobody_twice(begun: Workplace, tmp_path: Path, made: str) -> None:
+    """What was sent since it was made, it does not know; who would get it again, nobody can tell from it."""
+    if made == "before the send":
+        begun.done("plan", ISSUE, "--yes", now=BERLIN)
+    if made == "after the first of them":
+        (begun.root / "more.csv").write_text("email,timezone\nana@example.org,Asia/Tokyo\n")
+        begun.done("subscribers", "import", str(begun.root / "more.csv"), "--evidence", "invented for a test")
+        begun.done("tick", now="2026-11-22T23:01:00+00:00")
+        assert len(begun.outbox()) == 1
+    backup = tmp_path / "backup.db"
+    begun.done("state", "pull", str(backup))
+    content, other = backup.read_bytes(), elsewhere(begun, "other")
+    before = other.outbox()
+    begun.done("tick", now=BERLIN)
+    said = begun.done("state", "push", str(backup), "--yes")
+    assert f"{ISSUE} is called off" in said.stderr
+    assert backup.read_bytes() == content
+    other.run("tick", now=BERLIN)
+    other.run("send", ISSUE, "--yes", now=AFTER_ALL_ZONES)
+    assert other.outbox() == before
+    (found,) = other.done("status", ISSUE, "--json").data
+    assert found["stands"] == "cancelled"
+
+
+def test_a_backup_that_knows_all_that_was_sent_calls_nothing_off(begun: Workplace, tmp_path: Path) -> None:
+    begun.done("tick", now=BERLIN)
+    backup = tmp_path / "backup.db"
+    begun.done("state", "pull", str(backup))
+    (begun.root / "more.csv").write_text("email\nlate@example.org\n")
+    begun.done("subscribers", "import", str(begun.root / "more.csv"), "--evidence", "a slip")
+    said = begun.done("state", "push", str(backup), "--yes")
+    assert "called off" not in said.stderr
+    assert candidates(begun) == 30
+    assert begun.done("status", ISSUE, "--json").data[0]["stands"] != "cancelled"
+
+
+def test_the_database_of_somebody_else_is_not_replaced(begun: Workplace, tmp_path: Path) -> None:
+    """Of another newsletter, or of another program: neither pulled over, nor loaded over."""
+    foreign, neighbours = tmp_path / "bookmarks.db", Workplace(tmp_path / "neighbours")
+    with closing(sqlite3.connect(foreign)) as connection:
+        connection.executescript("CREATE TABLE bookmarks (url); INSERT INTO bookmarks VALUES ('mine')")
+    neighbours.done("init", str(neighbours.root))
+    neighbours.done("db", "upgrade")
+    theirs = neighbours.root / "subscribers" / "newsletter.db"
+    other = elsewhere(begun, "other")
+    copied = other.root / "subscribers" / "newsletter.db"
+    shutil.copy(theirs, copied)
+    for path, words in ((foreign, ("state", "pull", str(foreign))), (theirs, ("state", "pull", str(theirs)))):
+        content = path.read_bytes()
+        said = begun.run(*words)
+        assert said.exit_code == 1
+        assert "something else than a copy of this newsletter" in said.stderr
+        assert path.read_bytes() == content
+    said = other.run("status")
+    assert said.exit_code == 1
+    assert "move it" in said.stderr
+    assert copied.read_bytes() == theirs.read_bytes()
+    said = begun.run("state", "push", str(theirs), "--yes")
+    assert said.exit_code == 1
+    assert "different newsletters" in said.stderr
+    assert candidates(begun) == 30
 
 
 def test_keys_can_be_changed_and_the_old_one_opens_nothing_more(begun: Workplace) -> None:

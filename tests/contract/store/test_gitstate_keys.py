@@ -8,6 +8,7 @@ import pytest
 
 from newsletter.errors import SettingsError, StateConflict, StateError, StateMissing
 from newsletter.store import gitbranch, gitstate
+from tests.contract.store.conftest import NOW
 from tests.contract.store.remotes import OURS, RECOVERY, STRANGER, enter, make_database, make_remote, names
 
 pytestmark = pytest.mark.needs("git")
@@ -89,7 +90,7 @@ def test_a_changed_description_is_found(remote, copy, content, message):
 def test_a_branch_with_something_else_is_left_alone(remote, desk):
     remote.branch().swap(remote.head(), {"README.md": b"hello"})
     state = remote.state()
-    for action in (lambda: state.load(desk), lambda: state.adopt(desk), state.recreate):
+    for action in (lambda: state.load(desk), lambda: state.adopt(desk, desk, now=NOW), state.recreate):
         with pytest.raises(StateError, match="something else"):
             action()
     assert remote.files() == ["README.md"]
