@@ -24,6 +24,8 @@ MOST_BYTES = 40 * 1024 * 1024
 
 _FORMAT = 1
 _DATABASE, _JOURNAL, _META = "state.db.age", "departures.jsonl.age", "meta.json"
+_SQLITE = b"SQLite format 3\0"  # how each of its files begins
+_NOT_OURS = (KeyError, TypeError, ValueError, RecursionError, EOFError, OSError, zlib.error)  # of what we never wrote
 _LEVEL = 1  # of gzip: half of what it holds is random anyway, so that 6 takes twice as long for one per cent
 
 
@@ -103,7 +105,7 @@ def read(files: Mapping[str, bytes], keys: Keys, *, at: str) -> State:
         raise StateError("the branch holds something else than a state", hint=hint, at=at)
     try:
         meta = _object(files[_META])
-    except ValueError:
+    except _NOT_OURS:
         raise damaged(at) from None
     if meta.get("format") != _FORMAT:
         hint = "update the program; it must not write what it does not understand"
@@ -113,14 +115,17 @@ def read(files: Mapping[str, bytes], keys: Keys, *, at: str) -> State:
         about = _object(head)
         if about["sha256"] != hashlib.sha256(files[_DATABASE]).hexdigest() or about["generation"] != meta["generation"]:
             raise damaged(at)
-        return State(
+        state = State(
             generation=int(about["generation"]),
             newsletter=str(about["newsletter"]),
             journal=read_lines(lines.decode()),
             database=gzip.decompress(keys.unseal(files[_DATABASE], at=at)),
         )
-    except (KeyError, ValueError, EOFError, OSError, zlib.error):
+    except _NOT_OURS:
         raise damaged(at) from None
+    if state.generation < 1 or not state.database.startswith(_SQLITE):
+        raise damaged(at)
+    return state
 
 
 def _object(content: bytes) -> dict[str, Any]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+import sqlite3
+from contextlib import closing
 
+import pyrage
 import pytest
 
 from newsletter.errors import SettingsError, StateConflict, StateError, StateMissing
@@ -201,3 +206,56 @@ def test_what_everybody_can_read_by_now_gets_nothing_more(remote, desk, monkeypa
             save()
     assert remote.head() == before
     assert remote.branch("state.spare").head() is None
+
+
+def another_database() -> bytes:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript("CREATE TABLE t (x); CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t; END")
+        return connection.serialize()
+
+
+HEAD = {"format": 1, "generation": 7, "newsletter": "00", "sha256": ""}
+
+
+@pytest.mark.parametrize(
+    ("database", "head", "rest"),
+    [
+        (b"junk", {}, b""),
+        (gzip.compress(b""), {}, b""),
+        (gzip.compress(b"junk" * 5000), {}, b""),
+        (gzip.compress(b"x" * 5000)[:-9], {}, b""),
+        (gzip.compress(another_database()), {}, b""),
+        (gzip.compress(b""), {"generation": None}, b""),
+        (gzip.compress(b""), {"generation": []}, b""),
+        (gzip.compress(b""), {"generation": -1}, b""),
+        (gzip.compress(b""), {"newsletter": None, "sha256": 1}, b""),
+        (gzip.compress(b""), {}, b"\xff\n"),
+        (gzip.compress(b""), {}, b'{"at": []}\n'),
+        (gzip.compress(b""), {}, b'{"at": "2026-11-23T12:00:00+00:00", "what": [], "who": "00"}\n'),
+        (gzip.compress(b""), {}, b"[" * 100_000 + b"\n"),
+    ],
+    ids=map(str, range(13)),
+)
+def test_whoever_knows_a_public_key_can_write_junk_and_nothing_worse(remote, copy, database, head, rest):
+    """It is called damaged, and what is here already stays."""
+    remote.state().load(copy)
+    public = [OURS.to_public()]
+    sealed = pyrage.encrypt(database, public)
+    about = HEAD | {"sha256": hashlib.sha256(sealed).hexdigest()} | head
+    files = {
+        "state.db.age": sealed,
+        "departures.jsonl.age": pyrage.encrypt(json.dumps(about).encode() + b"\n" + rest, public),
+        "meta.json": json.dumps({"format": 1, "generation": about["generation"]}).encode(),
+    }
+    remote.branch().swap(remote.head(), files)
+    state = remote.state()
+    for action in (lambda: state.load(copy), lambda: state.adopt(copy, copy, now=NOW), state.recreate):
+        with pytest.raises(StateError, match="damaged"):
+            action()
+    assert names(copy) == ["reader1", "reader2", "reader3"]
+
+
+def test_what_was_encrypted_with_a_password_is_not_asked_for(remote, copy):
+    change(remote, "departures.jsonl.age", pyrage.passphrase.encrypt(b"x", "hunter2"))
+    with pytest.raises(StateError, match=r"damaged|does not open"):
+        remote.state().load(copy)
