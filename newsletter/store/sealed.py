@@ -149,5 +149,5 @@ def _read(recipients: Sequence[str]) -> list[pyrage.x25519.Recipient]:
 
 def damaged(at: str) -> StateError:
     """What to say of a state that is not as `write` wrote it."""
-    hint = "look at who can push there and what they did; put back a copy of the database with care for the departures"
+    hint = "look at who can push there; how to put a good one back: docs/operations.md, the state in Git"
     return StateError("the state is damaged, or somebody changed it by hand", hint=hint, at=at)
