@@ -403,3 +403,18 @@ def test_a_public_repository_under_another_name_is_refused(
     said = desk.run("state", "init")
     assert said.exit_code == 1
     assert ("everybody can read this repository" in said.stderr) is not private
+
+
+def test_a_plan_is_not_lost_where_somebody_saves_before_its_first_claim(
+    begun: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number would be another letter's by then."""
+    other = elsewhere(begun, "other")
+    (other.root / "more.csv").write_text("email\nlate@example.org\n")
+    meddle(
+        monkeypatch,
+        lambda: other.done("subscribers", "import", str(other.root / "more.csv"), "--evidence", "came late"),
+    )
+    begun.done("send", ISSUE, "--yes", now=BERLIN)
+    assert len(begun.outbox()) == 31
+    assert other.done("status", ISSUE, "--json").data[0]["by_status"]["accepted"] == 31
