@@ -6,6 +6,7 @@ nothing of ours is lost.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -27,8 +28,13 @@ from newsletter.store.seat import seat
 Result = TypeVar("Result")
 
 CHECKPOINT_S = 20.0  # outcomes are saved at least so often; a runner that is lost leaves no more in doubt
-_TRIES = 8
-_PATIENCE_S = 0.5
+
+# Whoever saves at every claim is always quicker than somebody who has to load first. So a sender stands aside now and
+# then, for as long as others need to load and save, and they go on trying until it has done so more than once.
+ROOM_EVERY_S = 15.0
+_ROOM_IN_SAVES, _MOST_ROOM_S = 5, 8.0
+_PATIENCE_S = 75.0
+_APART_S = 0.5  # at most, and by chance, so that two who met do not meet again
 
 
 class Keeper:
@@ -61,16 +67,15 @@ class Keeper:
 
         Where somebody else was first, on what they saved: *again* repeats what was not saved yet, and then *work*.
         """
-        tries = 1
+        give_up = time.monotonic() + _PATIENCE_S
         while True:
             result = work()
             try:
                 self.save()
             except StateConflict:
-                if tries == _TRIES:
+                if time.monotonic() > give_up:
                     raise
-                time.sleep(SystemRandom().uniform(0, _PATIENCE_S * tries))
-                tries += 1
+                time.sleep(SystemRandom().uniform(0, _APART_S))
                 self.load()
                 again()
             else:
@@ -83,7 +88,9 @@ class SavedLedger:
     def __init__(self, ledger: SqlLedger, keeper: Keeper) -> None:
         self._ledger, self._keeper = ledger, keeper
         self._unsaved: list[Callable[[], object]] = []
-        self._saved_at = time.monotonic()
+        self._saved_at = self._aside_at = time.monotonic()
+        self._save_s = 0.0  # how long the last save took
+        self.stop = threading.Event()  # set by whoever wants the send to end
 
     def claim(
         self,
@@ -96,7 +103,9 @@ class SavedLedger:
         below: int | None = None,
         seals: bool = False,
     ) -> Claim | None:
-        """As SqlLedger, and saved: nobody else has these deliveries."""
+        """As SqlLedger, and saved: nobody else has these deliveries. None also once the send is to end."""
+        if time.monotonic() - self._aside_at > ROOM_EVERY_S and self._stand_aside():
+            return None
         return self._if_any(
             lambda: self._ledger.claim(
                 issue_no, now=now, not_before=not_before, limit=limit, worker=worker, below=below, seals=seals
@@ -148,10 +157,19 @@ class SavedLedger:
 
     def durably(self, work: Callable[[], Result]) -> Result:
         """What *work* gives, saved together with everything before it."""
+        began = time.monotonic()
         result = self._keeper.durably(work, self._repeat)
         self._unsaved.clear()
         self._saved_at = time.monotonic()
+        self._save_s = self._saved_at - began
         return result
+
+    def _stand_aside(self) -> bool:
+        """Let others save, with nothing in our hands; whether somebody wants the send to end."""
+        self.flush()
+        stopped = self.stop.wait(min(_ROOM_IN_SAVES * self._save_s, _MOST_ROOM_S))
+        self._aside_at = time.monotonic()
+        return stopped
 
     def _soon(self, deed: Callable[[], object]) -> None:
         deed()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from newsletter.delivery.outcome import Status
+from newsletter.store import gitbranch
+from newsletter.store import keeper as keeper_module
 from newsletter.store.controls import SqlControls
 from newsletter.store.db import connect
 from newsletter.store.gate import SqlGate
@@ -100,3 +104,44 @@ def test_a_batch_that_was_taken_over_does_not_take_the_others_with_it(remote, tm
     with at_work(remote, tmp_path / "look.db") as (_, store):
         counts = store.tally(1).by_status
         assert (counts[Status.ACCEPTED], counts[Status.CLAIMED]) == (2, 4)
+
+
+def test_whoever_wants_to_stop_a_letter_is_heard_while_it_is_sent(remote, tmp_path, monkeypatch):
+    """Over a line on which loading takes longer than the sender's next save: it has to leave a gap now and then."""
+
+    def slowly(real):
+        def run(*words, **more):
+            if more.get("remote"):
+                time.sleep(0.1)
+            return real(*words, **more)
+
+        return run
+
+    monkeypatch.setattr(gitbranch, "git", slowly(gitbranch.git))
+    monkeypatch.setattr(keeper_module, "ROOM_EVERY_S", 1.0)
+    with at_work(remote, tmp_path / "more.db") as (keeper, store):
+        store.crowd(300, start=100)
+        store.plan("2026-11-23-cake")
+        keeper.save()
+    handed, stopped = [], threading.Event()
+
+    def send() -> None:
+        with at_work(remote, tmp_path / "runner.db") as (keeper, store):
+            ledger = SavedLedger(store.ledger, keeper)
+            ledger.stop = stopped
+            while claim := ledger.claim(2, now=NOW, not_before=LONG_AGO, limit=1, worker="here:1:a"):
+                handed.append(claim)
+                ledger.record(claim, [accepted(each.seq) for each in claim.deliveries], digests={}, now=NOW, close=True)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        time.sleep(1)
+        with at_work(remote, tmp_path / "desk.db") as (keeper, store):
+            SavedControls(store.controls, SavedLedger(store.ledger, keeper)).pause(2, by="ana", why="x", now=NOW)
+        sender.join(timeout=10)
+        assert not sender.is_alive()
+        assert 0 < len(handed) < 300
+    finally:
+        stopped.set()
+        sender.join()
