@@ -28,8 +28,8 @@ def seat(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, MOST + 1):
         ours = _numbered(path, number)
-        with closing(sqlite3.connect(f"{ours}.lock", timeout=0, isolation_level=None, check_same_thread=False)) as lock:
-            if not _locked(lock, at=ours):
+        with _locked(ours) as free:
+            if not free:
                 continue
             if number == 1:
                 _sweep(path)
@@ -47,8 +47,18 @@ def _numbered(path: Path, number: int) -> Path:
     return path if number == 1 else path.with_name(f"{path.name}.{number}")
 
 
-def _locked(lock: sqlite3.Connection, *, at: Path) -> bool:
-    """Whether *lock* is ours now, until it is closed or we are dead. SQLite locks a file on every system."""
+@contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Whether *path* is ours, until the block ends or we are dead. SQLite knows how to lock a file on every system."""
+    try:
+        lock = sqlite3.connect(f"{path}.lock", timeout=0, isolation_level=None, check_same_thread=False)
+    except sqlite3.Error as error:
+        raise in_our_words(error, place=f"{path}.lock") from None
+    with closing(lock):
+        yield _taken(lock, at=path)
+
+
+def _taken(lock: sqlite3.Connection, *, at: Path) -> bool:
     try:
         lock.execute("PRAGMA journal_mode = MEMORY").close()  # no second file beside it
         lock.execute("BEGIN EXCLUSIVE").close()
@@ -64,8 +74,8 @@ def _sweep(path: Path) -> None:
     for number in range(2, MOST + 1):
         left = _numbered(path, number)
         if left.exists():
-            with closing(sqlite3.connect(f"{left}.lock", timeout=0, isolation_level=None)) as lock:
-                if _locked(lock, at=left):
+            with _locked(left) as free:
+                if free:
                     _remove(left)
 
 

@@ -80,3 +80,10 @@ def test_there_is_an_end_to_it(path, monkeypatch):
     with seat(path), seat(path), pytest.raises(StoreError, match="2 commands are at work") as caught, seat(path):
         pass
     assert caught.value.hint
+
+
+def test_a_folder_that_cannot_hold_it_is_named(path):
+    path.parent.mkdir()
+    path.with_name("newsletter.db.lock").mkdir()
+    with pytest.raises(StoreError, match=r"newsletter\.db\.lock: the database file cannot be opened"), seat(path):
+        pass
