@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from newsletter.app.carriers import takes_whole
 from newsletter.app.newsletter import Newsletter
+from newsletter.app.pictures import Pictures
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
@@ -26,7 +28,7 @@ from newsletter.settings.values import WEEKDAYS, quiet_days
 from newsletter.sources import git
 from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval
-from newsletter.usecases.build import Built, Desk, build, finished
+from newsletter.usecases.build import Built, Desk, build, finished, refuse_inside
 from newsletter.usecases.fill import filler
 from newsletter.usecases.prepare import gaps
 
@@ -41,19 +43,23 @@ class Source:
     path: str
     text: str
     desk: Desk
+    pictures: Pictures
 
     def build(self) -> Built:
         """The letter, built, with its problems."""
         return build(self.text, path=self.path, issue_id=self.issue_id, desk=self.desk)
 
-    def inputs(self, edition: Edition) -> dict[str, str]:
+    def inputs(self, edition: Edition) -> dict[str, str | bytes]:
         """All that *edition* was made from, by file; of newsletter.toml only what readers could see."""
         desk = self.desk
+        seen_too = ["pictures inside"] if desk.inline and edition.images else []
         theme = {f"templates/{desk.theme_name}/{file}": content for file, content in desk.theme_files.items()}
-        seen = json.dumps([asdict(desk.setting), desk.theme_name, asdict(desk.defaults)], default=str, sort_keys=True)
+        look = [asdict(desk.setting), desk.theme_name, asdict(desk.defaults), *seen_too]
+        seen = json.dumps(look, default=str, sort_keys=True)
         used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
         rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
-        return {self.path: self.text, **theme, FILE: seen, "subscribers/segments.toml": rules}
+        pictures = self.pictures.contents(image.file for image in edition.images)
+        return {self.path: self.text, **theme, **pictures, FILE: seen, "subscribers/segments.toml": rules}
 
 
 class Letters:
@@ -179,13 +185,16 @@ class Letters:
         approval_text, body = (self._files.optional(path) for path in approve.paths(source.issue_id))
         approval, edition = approve.approved_edition(source.issue_id, approval_text, body)
         approve.refuse_changes(approval, source.inputs(edition))
+        refuse_inside(edition, takes_whole=takes_whole(self._newsletter.settings))
         approve.refuse_forgery(edition, identity=source.desk.setting.identity, rules=source.desk.segments)
         return approval, edition
 
     def read(self, name: str) -> Source:
         """The letter *name* and all that it is made from, as it is now."""
         issue_id, path, text = self._files.letter(name)
-        return Source(issue_id=issue_id, path=path, text=text, desk=self._desk(issue_id))
+        pictures = Pictures(self._files, letter=path)
+        desk = self._desk(issue_id, pictures)
+        return Source(issue_id=issue_id, path=path, text=text, desk=desk, pictures=pictures)
 
     def series_of(self, part_id: str) -> Series:
         """What the parts of a series have in common. Raises SettingsError."""
@@ -201,7 +210,7 @@ class Letters:
     def _now(self) -> datetime:
         return self._newsletter.clock()
 
-    def _desk(self, issue_id: str) -> Desk:
+    def _desk(self, issue_id: str, pictures: Pictures) -> Desk:
         settings = self._newsletter.settings
         defaults = Defaults(at=settings.time, audience=settings.audience, language=settings.language)
         if "." in issue_id:
@@ -237,4 +246,7 @@ class Letters:
             theme_files=self._files.theme(settings.theme),
             segments=self.segments(),
             quiet=self._newsletter.quiet,
+            picture_of=pictures.picture,
+            inline=settings.inline_images,
+            carries_inline=takes_whole(settings),
         )

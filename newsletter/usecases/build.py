@@ -13,11 +13,19 @@ from newsletter.errors import IssueHasProblems
 from newsletter.rendering.checks import Facts, run_checks
 from newsletter.rendering.compile import Setting, compile_issue
 from newsletter.rendering.edition import Condition, Edition
+from newsletter.rendering.images import PictureOf, Unreadable, names_in
 from newsletter.rendering.message import Cut, cut_edition
 from newsletter.rendering.theme import read_theme
 from newsletter.schedule import NEVER_QUIET, Quiet
 
+NO_INSIDE = "its pictures travel inside the message, and this provider takes only the HTML"
+NO_INSIDE_HINT = "set [images] inline = false and approve it, or send by smtp"
 LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
+
+
+def nothing_there(_name: str) -> Unreadable:
+    """What a desk without files says of every picture."""
+    return Unreadable(what="is not there", hint="look at its name, upper and lower case too")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +38,9 @@ class Desk:
     theme_files: Mapping[str, str]
     segments: Mapping[str, Mapping[str, Any]]  # name → rule, as data
     quiet: Quiet = NEVER_QUIET
+    picture_of: PictureOf = nothing_there
+    inline: bool = False  # pictures travel inside the message
+    carries_inline: bool = True  # and the provider takes such messages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +67,18 @@ def build(text: str, *, path: str, issue_id: str, desk: Desk) -> Built:
         problems.append(Problem(at=issue.span("send"), what=f"{issue.send.day} is a quiet day", hint=hint))
     theme = read_theme(desk.theme_name, desk.theme_files, language=issue.language)
     rules = {f"segment:{name}": rule for name, rule in desk.segments.items()}
-    edition, more = compile_issue(issue, theme=theme, setting=desk.setting, audience=audience, rules=rules)
+    edition, more = compile_issue(
+        issue,
+        theme=theme,
+        setting=desk.setting,
+        audience=audience,
+        rules=rules,
+        pictures={name: desk.picture_of(name) for name in names_in(issue)},
+        inline=desk.inline,
+    )
     problems += more
+    if edition and not desk.carries_inline and edition.has_inside:
+        problems.append(Problem(at=issue.span("title"), what=NO_INSIDE, hint=NO_INSIDE_HINT, check="image-inline"))
     if edition is None or any(problem.level is Level.ERROR for problem in problems):
         return Built(issue=issue, edition=None, cut=None, problems=_in_order(problems))
     cut = cut_edition(edition)
@@ -75,6 +96,12 @@ def finished(built: Built) -> tuple[Edition, Cut]:
             hint=f"newsletter check {built.issue.id}",
         )
     return built.edition, built.cut
+
+
+def refuse_inside(edition: Edition, *, takes_whole: bool) -> None:
+    """Raise IssueHasProblems if the pictures of *edition* travel in a way that the provider does not take."""
+    if edition.has_inside and not takes_whole:
+        raise IssueHasProblems(NO_INSIDE, at=edition.issue_id, hint=NO_INSIDE_HINT)
 
 
 def _audience(issue: Issue, desk: Desk, problems: list[Problem]) -> Condition:
