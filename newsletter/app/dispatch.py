@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import cached_property, lru_cache
 from time import monotonic
 
+from newsletter.app.arrival import refuse_unpublished
 from newsletter.app.carriers import carrier, lanes_of
 from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.outcome import Status
@@ -76,6 +77,7 @@ class Dispatch:
         """How many deliveries got an outcome; ends when nothing is due, or soon after *stop* is set."""
         _refuse_halted(issue)
         _refuse_forgetting(self._settings)
+        refuse_unpublished(read_edition(SqlEditions(self._database).get(issue.edition_hash)), self._settings)
         with self._keeping():
             return self._send(issue, watch=watch, tell=tell, stop=stop)
 

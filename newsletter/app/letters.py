@@ -28,8 +28,9 @@ from newsletter.settings.values import WEEKDAYS, quiet_days
 from newsletter.sources import git
 from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval
-from newsletter.usecases.build import Built, Desk, build, finished, refuse_inside
+from newsletter.usecases.build import Built, Desk, build, finished
 from newsletter.usecases.fill import filler
+from newsletter.usecases.inside import refuse_inside
 from newsletter.usecases.prepare import gaps
 
 ALL_ZONES = timedelta(days=2)  # from the first minute of a letter's day until its day is over in every zone

@@ -47,7 +47,7 @@ def cut_edition(edition: Edition) -> Cut:
     for variant in edition.variants:
         html, text = cut_html(variant.html, holes), cut_text(_text(variant), holes)
         inside = [image for image in edition.images if image.data and image.address in variant.html]
-        parts.append(Parts(html=html, text=text, mime=_mime(headers, boundary, text, _rich(html, inside, boundary))))
+        parts.append(Parts(html=html, text=text, mime=_mime(headers, boundary, text, _best(html, inside, boundary))))
     return Cut(
         subject=cut_text(edition.subject, holes),
         headers=headers,
@@ -77,7 +77,7 @@ def _headers(edition: Edition) -> Iterator[tuple[str, Pieces]]:
     yield "List-Unsubscribe-Post", Pieces((b"List-Unsubscribe=One-Click",))  # RFC 8058 §3.1
 
 
-def _mime(headers: tuple[tuple[str, Pieces], ...], boundary: str, text: Pieces, rich: Iterable[bytes | Slot]) -> Pieces:
+def _mime(headers: tuple[tuple[str, Pieces], ...], boundary: str, text: Pieces, best: Iterable[bytes | Slot]) -> Pieces:
     parts: list[bytes | Slot] = [b"Date: ", Slot(value=DATE, encoder="raw")]
     for name, pieces in headers:
         parts += [_CRLF, f"{name}: ".encode(), *pieces.parts]
@@ -85,7 +85,7 @@ def _mime(headers: tuple[tuple[str, Pieces], ...], boundary: str, text: Pieces, 
     parts += [_CRLF, b"Message-ID: <", Slot(value=MESSAGE_ID, encoder="raw"), b">", _CRLF]
     parts.append(f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode())
     parts += [f"\r\n--{boundary}\r\n".encode(), *_readable("plain", text)]
-    parts += [f"\r\n--{boundary}\r\n".encode(), *rich]
+    parts += [f"\r\n--{boundary}\r\n".encode(), *best]
     parts.append(f"\r\n--{boundary}--\r\n".encode())
     return Pieces(tuple(_joined(parts)))
 
@@ -98,7 +98,7 @@ def _readable(subtype: str, body: Pieces) -> Iterator[bytes | Slot]:
     yield from _quoted(body)
 
 
-def _rich(html: Pieces, images: Sequence[Image], outer: str) -> Iterator[bytes | Slot]:
+def _best(html: Pieces, images: Sequence[Image], outer: str) -> Iterator[bytes | Slot]:
     """The HTML; where pictures travel with it, in one part with them (RFC 2387), named as it calls them (RFC 2392)."""
     if not images:
         yield from _readable("html", html)

@@ -175,6 +175,20 @@ class Workspace:
             _write_whole(path, content, mode=0o600 if secret else 0o644)
         return path
 
+    def remove(self, name: str) -> None:
+        """Remove a file, and the folder it leaves empty."""
+        path = self.root / name
+        self._refuse_links(path)
+        with _telling(name):
+            path.unlink(missing_ok=True)
+            if path.parent != self.root and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+    def matching(self, *patterns: str) -> dict[str, bytes]:
+        """The files below this folder whose paths match one of *patterns*, with what is in them."""
+        found = {path for pattern in patterns for path in self.root.glob(pattern) if path.is_file()}
+        return {self.relative(path): self.read_bytes(path) for path in sorted(found)}
+
 
 def _write_whole(path: Path, content: bytes, *, mode: int) -> None:
     """Write *content* to *path* so that after a crash there is the old file or the new, never a part."""

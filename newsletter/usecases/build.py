@@ -17,9 +17,8 @@ from newsletter.rendering.images import PictureOf, Unreadable, names_in
 from newsletter.rendering.message import Cut, cut_edition
 from newsletter.rendering.theme import read_theme
 from newsletter.schedule import NEVER_QUIET, Quiet
+from newsletter.usecases.inside import NO_INSIDE, NO_INSIDE_HINT
 
-NO_INSIDE = "its pictures travel inside the message, and this provider takes only the HTML"
-NO_INSIDE_HINT = "set [images] inline = false and approve it, or send by smtp"
 LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
 
 
@@ -96,12 +95,6 @@ def finished(built: Built) -> tuple[Edition, Cut]:
             hint=f"newsletter check {built.issue.id}",
         )
     return built.edition, built.cut
-
-
-def refuse_inside(edition: Edition, *, takes_whole: bool) -> None:
-    """Raise IssueHasProblems if the pictures of *edition* travel in a way that the provider does not take."""
-    if edition.has_inside and not takes_whole:
-        raise IssueHasProblems(NO_INSIDE, at=edition.issue_id, hint=NO_INSIDE_HINT)
 
 
 def _audience(issue: Issue, desk: Desk, problems: list[Problem]) -> Condition:

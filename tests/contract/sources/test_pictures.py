@@ -25,7 +25,7 @@ LETTER = "issues/2026-11-23-a-letter.md"
 def test_kind_and_size_are_what_the_bytes_say(kind: str, name: str) -> None:
     look = look_at(picture(kind, 320, 200))
     assert (look.kind, look.width, look.height) == (name, 320, 200)
-    assert not (look.animated or look.turned or look.located)
+    assert (look.animated, look.turned, look.located) == (False, False, False)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG"])
