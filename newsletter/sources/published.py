@@ -9,6 +9,7 @@ from time import monotonic
 from urllib.parse import urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from newsletter.sources.reach import ask
 
@@ -36,7 +37,7 @@ class Published:
             return wrong
         try:
             found = _digest_of(place)
-        except (requests.exceptions.RequestException, OSError):
+        except (requests.exceptions.RequestException, HTTPError):  # raw reads raise what is below requests
             return f"{url}: the connection broke"
         return "" if found == digest else f"{url} is not the picture that was approved"
 
