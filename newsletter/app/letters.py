@@ -18,6 +18,7 @@ from newsletter.content.draft import draft
 from newsletter.content.issue import Problem, Send, Span
 from newsletter.content.parse import Defaults
 from newsletter.content.series import Series, read_series
+from newsletter.content.wording import PATH as WORDING
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
@@ -250,4 +251,7 @@ class Letters:
             picture_of=pictures.picture,
             inline=settings.inline_images,
             carries_inline=takes_whole(settings),
+            required=settings.required_blocks,
+            wording=self._files.optional(WORDING) or "",
+            off=settings.checks_off,
         )

@@ -1,4 +1,4 @@
-"""Letters: new, check, render, approve."""
+"""Letters: new, render, proof, approve."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ import click
 from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.addresses import read_address
-from newsletter.cli.output import issue_argument, json_option, print_json, print_problems, say, with_newsletter
+from newsletter.cli.output import (
+    issue_argument,
+    json_option,
+    print_json,
+    print_problems,
+    problem_as_data,
+    say,
+    with_newsletter,
+)
 from newsletter.delivery.outcome import Status
-from newsletter.errors import IssueHasProblems, ProviderRefused
+from newsletter.errors import ProviderRefused
 
 if TYPE_CHECKING:
     from newsletter.audience.subscriber import Subscriber
-    from newsletter.content.issue import Problem
 
 
 @click.command()
@@ -32,46 +39,6 @@ def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
     path = Letters(newsletter).new(title, day.date() if day else None)
     click.echo(newsletter.workspace.relative(path))
     say(f"Write it, then: newsletter check {path.stem}")
-
-
-@click.command()
-@click.argument("issues", metavar="[ISSUE]...", nargs=-1)
-@json_option
-@with_newsletter
-def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
-    """Find what is wrong with letters before anyone else does.
-
-    Without ISSUE, all letters are checked. Example: newsletter check 2026-11-23-renew-your-goals
-    """
-    names = issues or tuple(newsletter.workspace.all_ids())
-    if not names:
-        say('There are no letters yet. Begin one: newsletter new "A title"')
-    letters = Letters(newsletter)
-    built = [letters.check(name) for name in names]
-    problems = [problem for each in built for problem in each.problems]
-    if as_json:
-        print_json([_as_data(problem) for problem in problems])
-    else:
-        print_problems(problems)
-    errors = sum(len(each.errors) for each in built)
-    for each in built:
-        if not each.problems:
-            say(f"{each.issue.id}: nothing wrong")
-    if errors:
-        raise IssueHasProblems(
-            f"{errors} problem{'s' if errors != 1 else ''} to mend",
-            hint="a letter with an error can be neither approved nor sent",
-        )
-
-
-def _as_data(problem: Problem) -> dict[str, object]:
-    return {
-        "path": problem.at.path,
-        "line": problem.at.line,
-        "level": problem.level,
-        "what": problem.what,
-        "hint": problem.hint,
-    }
 
 
 @click.command()
@@ -130,9 +97,9 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
     source = letters.read(issue)
     built = source.build()
     if built.errors and as_json:
-        print_json({"issue": source.issue_id, "problems": [_as_data(problem) for problem in built.problems]})
+        print_json({"issue": source.issue_id, "problems": [problem_as_data(problem) for problem in built.problems]})
     elif built.problems and not as_json:
-        print_problems(built.problems)
+        print_problems(built.problems, newsletter.workspace.line)
     approval, fresh = letters.approve(source, built)
     if as_json:
         print_json(
@@ -141,7 +108,7 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
                 "revision": approval.revision,
                 "edition": approval.edition,
                 "new": fresh,
-                "problems": [_as_data(problem) for problem in built.problems],
+                "problems": [problem_as_data(problem) for problem in built.problems],
             }
         )
         return

@@ -21,7 +21,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Letters": {
         "init": ("newsletter.cli.system:init", "Start a newsletter in FOLDER."),
         "new": ("newsletter.cli.issue:new", "Begin a new letter called TITLE."),
-        "check": ("newsletter.cli.issue:check", "Find what is wrong with letters before anyone else does."),
+        "feeds": ("newsletter.cli.feeds:feeds", "List the feeds, and what each would give a letter now."),
+        "check": ("newsletter.cli.check:check", "Find what is wrong with letters before anyone else does."),
         "render": ("newsletter.cli.issue:render", "Print a letter, as its file is now, the way a reader would get it."),
         "proof": ("newsletter.cli.issue:proof", "Send a letter, as its file is now, to one address as a proof."),
         "approve": ("newsletter.cli.issue:approve", "Freeze a letter as it is now: exactly this will be sent."),

@@ -14,7 +14,7 @@ from newsletter.content.issue import After, Block, Issue, Level, Problem, Send, 
 from newsletter.rendering import blocks as rendered
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
 from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
-from newsletter.rendering.images import Album, Picture, Unreadable
+from newsletter.rendering.images import Album, Picture, Unreadable, image_problems
 from newsletter.rendering.inline import inline_css, refuse_traps
 from newsletter.rendering.theme import Theme
 
@@ -86,7 +86,7 @@ def compile_issue(
                 hint="the title is the same for everyone; the subject may be personal",
             )
         )
-    problems = marker.problems + rendered.block_problems(marked) + album.problems(issue, marked)
+    problems = marker.problems + rendered.block_problems(marked) + image_problems(issue, pictures)
     names = _condition_names(issue, rules, problems)
     if any(problem.level is Level.ERROR for problem in problems):
         return None, problems

@@ -16,13 +16,12 @@ from urllib.parse import unquote
 
 from markdown_it.token import Token
 
-from newsletter.content.issue import Block, Issue, Level, Problem, Span
+from newsletter.content.issue import Block, Issue, Problem, Span
 from newsletter.rendering.edition import Image
 from newsletter.rendering.holes import MARK
 from newsletter.rendering.markdown import tokens_of
 
 WIDTH = 580  # of the text, and so of the widest picture, in the pixels of a plain screen
-HEAVY_BYTES, TOO_HEAVY_BYTES, HEAVY_LETTER_BYTES = 200_000, 1_000_000, 800_000
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
@@ -49,6 +48,15 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A place of the letter with a picture of the workspace, and how wide it is there."""
+
+    picture: Picture
+    at: Span
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
     """Why a picture cannot be used; *what* goes on where its name ended."""
 
@@ -66,22 +74,20 @@ def local_name(address: str) -> str | None:
 
 def names_in(issue: Issue) -> list[str]:
     """The files that a letter names as pictures."""
-    found = []
+    return list(dict.fromkeys(name for name, _, _ in _named(issue)))
+
+
+def _named(issue: Issue) -> Iterator[tuple[str, Span, Block | None]]:
+    """The files that a letter names, and where; with its block, if that is what it is for."""
     for block in issue.blocks:
-        body = _EXPRESSION.sub(_ANY_MARK, block.body)  # as Markdown will see it
-        found += [name for name, _ in _named(block.attributes.get("src", ""), body, block)]
-    return list(dict.fromkeys(found))
-
-
-def _named(src: str, body: str, block: Block) -> Iterator[tuple[str, Span]]:
-    """The files that a block names, and where."""
-    if block.kind == "image" and "{{" not in src and (name := local_name(src)):
-        yield name, block.at
-    for token in tokens_of(body):
-        at = Span(block.at.path, block.body_line + (token.map[0] if token.map else 0))
-        for child in _images([token]):
-            if name := _name_of(child):
-                yield name, at
+        src = block.attributes.get("src", "")
+        if block.kind == "image" and "{{" not in src and (name := local_name(src)):
+            yield name, block.at, block
+        for token in tokens_of(_EXPRESSION.sub(_ANY_MARK, block.body)):  # as Markdown will see it
+            at = Span(block.at.path, block.body_line + (token.map[0] if token.map else 0))
+            for child in _images([token]):
+                if name := _name_of(child):
+                    yield name, at, None
 
 
 def _images(tokens: Sequence[Token]) -> Iterator[Token]:
@@ -152,27 +158,6 @@ class Album:
                     "style": f"max-width:{width}px",
                 }
 
-    def problems(self, issue: Issue, blocks: Sequence[Block]) -> list[Problem]:
-        """What is wrong with the pictures of these *blocks* (marked) of *issue*."""
-        problems = []
-        for block in blocks:
-            for name, at in _named(block.attributes.get("src", ""), block.body, block):
-                picture = self.found.get(name) or Unreadable(what="is no name of a file", hint="write a plain name")
-                if isinstance(picture, Unreadable):
-                    what = f"the picture {name!r} {picture.what}"
-                    problems.append(Problem(at=at, what=what, hint=picture.hint, check="image-file"))
-                    continue
-                stated = block if block.attributes.get("src") == name else None
-                problems += [*_weight(picture, at), *_size(picture, at, stated), *_camera(picture, at)]
-        weights = {each.digest: len(each.data) for each in self.found.values() if isinstance(each, Picture)}
-        if sum(weights.values()) > HEAVY_LETTER_BYTES:
-            what = f"its pictures weigh {_kb(sum(weights.values()))} together"
-            hint = f"{_kb(HEAVY_LETTER_BYTES)} are plenty: save them smaller, or leave one out"
-            problems.append(
-                Problem(at=issue.span("title"), what=what, hint=hint, level=Level.WARNING, check="image-weight")
-            )
-        return problems
-
 
 def _number(text: str) -> int:
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,3}", text) else 0
@@ -185,53 +170,38 @@ def _stated(block: Block, picture: Picture) -> tuple[int, int]:
     return width, height or max(1, round(width * picture.height / picture.width))
 
 
-def _kb(count: int) -> str:
-    return f"{-(-count // 1000):,} kB"
+def image_problems(issue: Issue, found: Mapping[str, Picture | Unreadable]) -> list[Problem]:
+    """The pictures of *issue* that cannot be shown, or not in the size that it states."""
+    problems = []
+    for name, at, block in _named(issue):
+        picture = found[name]
+        if isinstance(picture, Unreadable):
+            what = f"the picture {name!r} {picture.what}"
+            problems.append(Problem(at=at, what=what, hint=picture.hint, check="image-file"))
+        elif block:
+            problems += _size(picture, at, block)
+    return problems
 
 
-def _weight(picture: Picture, at: Span) -> Iterator[Problem]:
-    weight = len(picture.data)
-    hint = "save it smaller: 1160 pixels wide is enough for any screen, and JPEG suits photographs"
-    if weight > TOO_HEAVY_BYTES:
-        what = f"{picture.file} weighs {_kb(weight)}; a picture may weigh {_kb(TOO_HEAVY_BYTES)}"
-        yield Problem(at=at, what=what, hint=hint, check="image-weight")
-    elif weight > HEAVY_BYTES:
-        what = f"{picture.file} weighs {_kb(weight)}; over {_kb(HEAVY_BYTES)} readers on the road wait for it"
-        yield Problem(at=at, what=what, hint=hint, level=Level.WARNING, check="image-weight")
-
-
-def _size(picture: Picture, at: Span, block: Block | None) -> Iterator[Problem]:
-    """What is wrong with a stated size, and pixels that nobody will see."""
-    width, height = _stated(block, picture) if block else (picture.width, picture.height)
+def _size(picture: Picture, at: Span, block: Block) -> Iterator[Problem]:
+    width, height = _stated(block, picture)
     is_ = f"{picture.width} by {picture.height} pixels"
-    if width > picture.width:
-        hint = "leave width out, or bring a larger picture: this one would be blurred"
-        yield Problem(at=at, what=f"width={width}, but {picture.file} has {is_}", hint=hint, check="image-size")
-        return
     true_height = width * picture.height / picture.width
-    if abs(true_height - height) > 1:
+    if width > picture.width:
+        hint = "leave width and height out, or bring a larger picture: this one would be blurred"
+        yield Problem(at=at, what=f"width={width}, but {picture.file} has {is_}", hint=hint, check="image-size")
+    elif abs(true_height - height) > 1:
         hint = f'leave height out, or write height="{max(1, round(true_height))}"'
         what = f"width={width} and height={height} would distort {picture.file}, which has {is_}"
         yield Problem(at=at, what=what, hint=hint, check="image-size")
-        return
-    shown = min(width, WIDTH)
-    if picture.width > 2 * shown:
-        what = f"{picture.file} is {picture.width} pixels wide and shown at {shown}"
-        hint = f"save it {2 * shown} pixels wide: the finest screen shows no more"
-        yield Problem(at=at, what=what, hint=hint, level=Level.NOTE, check="image-width")
 
 
-def _camera(picture: Picture, at: Span) -> Iterator[Problem]:
-    """What may surprise: pictures that move, that lie on their side, that tell where they were taken."""
-    if picture.animated:
-        what = f"{picture.file} moves, and Outlook shows its first frame only"
-        hint = "let that frame say everything, and let it stop within five seconds"
-        yield Problem(at=at, what=what, hint=hint, level=Level.NOTE, check="image-animated")
-    if picture.turned:
-        what = f"{picture.file} is turned by a note of the camera that some mail programs do not read"
-        hint = "open it in any program for pictures, turn it the right way up, and save it again"
-        yield Problem(at=at, what=what, hint=hint, level=Level.WARNING, check="image-turned")
-    if picture.located:
-        what = f"{picture.file} tells everybody where it was taken (GPS)"
-        hint = "save it again without its place: exiftool -gps:all= FILE, or export it as for the web"
-        yield Problem(at=at, what=what, hint=hint, level=Level.WARNING, check="image-place")
+def shown_in(issue: Issue, found: Mapping[str, Picture | Unreadable]) -> tuple[Shown, ...]:
+    """Every place where *issue* shows a picture of the workspace."""
+    shown = []
+    for name, at, block in _named(issue):
+        picture = found[name]
+        if isinstance(picture, Picture):
+            width = _stated(block, picture)[0] if block else picture.width
+            shown.append(Shown(picture=picture, at=at, width=min(width, WIDTH)))
+    return tuple(shown)

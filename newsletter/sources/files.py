@@ -123,6 +123,11 @@ class Workspace:
         path = self.root / name
         return self.read_text(path) if path.is_file() else None
 
+    def line(self, name: str, number: int) -> str:
+        """The line of that *number*, from 1, of a file within the workspace; "" if there is none."""
+        lines = (self.optional(name) or "").split("\n")
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
     def read_text(self, path: Path) -> str:
         """The text of a file; says where it stops being UTF-8, and what it cannot read."""
         at, raw = self.relative(path), self.read_bytes(path)

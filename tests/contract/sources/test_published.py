@@ -45,7 +45,8 @@ class Site:
                 except OSError:
                     self.close_connection = True
 
-            do_HEAD = do_GET
+            def do_HEAD(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: object) -> None:
                 pass

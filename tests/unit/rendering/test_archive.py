@@ -68,8 +68,9 @@ def test_it_is_html_without_a_parse_error(plain: str) -> None:
 
 def test_links_of_ones_own_keep_their_words_in_a_sentence_and_vanish_alone() -> None:
     html = page(
-        "::: text\nYou may [leave *now*]({{ unsubscribe_url }}), [change]({{ preferences_url }}) or [share]({{ archive_url }}).\n\n"
-        "[Leave alone]({{ unsubscribe_url }})\n\n[Stay](https://example.org/stay)\n\nOr type {{ unsubscribe_url }}\n:::\n"
+        "::: text\nYou may [leave *now*]({{ unsubscribe_url }}), [change]({{ preferences_url }}) "
+        "or [share]({{ archive_url }}).\n\n[Leave alone]({{ unsubscribe_url }})\n\n"
+        "[Stay](https://example.org/stay)\n\nOr type {{ unsubscribe_url }}\n:::\n"
     )
     assert "You may leave now , change or share." in words(html)
     assert "Leave alone" not in words(html)

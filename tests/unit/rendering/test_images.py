@@ -12,6 +12,7 @@ from hashlib import sha256
 import pytest
 
 from newsletter.content.issue import Level
+from newsletter.rendering.checks.pictures import CHECKS
 from newsletter.rendering.edition import Edition, Image, read_edition
 from newsletter.rendering.images import Picture, Unreadable
 from newsletter.usecases.build import Built, build, finished, nothing_there
@@ -150,8 +151,8 @@ def test_a_picture_without_words_is_an_error() -> None:
 
 def test_heavy_pictures_are_warned_of_and_too_heavy_ones_refused() -> None:
     assert found(MARKDOWN, weighing(200_000)) == []
-    assert found(MARKDOWN, weighing(200_001)) == [("image-weight", "warning", FIRST_BODY_LINE + 3)]
-    assert found(MARKDOWN, weighing(1_000_001))[-1] == ("image-weight", "error", FIRST_BODY_LINE + 3)
+    assert found(MARKDOWN, weighing(200_001)) == [("image-heavy", "warning", FIRST_BODY_LINE + 3)]
+    assert ("image-weight", "error", FIRST_BODY_LINE + 3) in found(MARKDOWN, weighing(1_000_001))
 
 
 def test_a_letter_of_many_pictures_is_weighed_as_a_whole() -> None:
@@ -160,7 +161,7 @@ def test_a_letter_of_many_pictures_is_weighed_as_a_whole() -> None:
     light = {name: replace(CHAIR, data=bytes([number]) * 160_000) for number, name in enumerate(names)}
     assert found(body, light) == []
     more = {name: replace(each, data=each.data + b"x") for name, each in light.items()}
-    assert [check for check, _, _ in found(body, more)] == ["image-weight"]
+    assert found(body, more) == [("image-heavy", "warning", 2)]
     same = dict.fromkeys(names, replace(CHAIR, data=bytes(190_000)))
     assert found(body, same) == []  # readers fetch the same picture once
 
@@ -173,11 +174,21 @@ def test_pixels_that_nobody_sees_are_noted(width: int, said: bool) -> None:
 
 def test_what_a_camera_wrote_and_what_moves_is_said() -> None:
     for change, check, level in (
-        ({"animated": True}, "image-animated", Level.NOTE),
+        ({"animated": True}, "image-moves", Level.NOTE),
         ({"turned": True}, "image-turned", Level.WARNING),
         ({"located": True}, "image-place", Level.WARNING),
     ):
         assert found(MARKDOWN, {"chair.png": replace(CHAIR, **change)}) == [(check, level.value, FIRST_BODY_LINE + 3)]  # type: ignore[arg-type]
+
+
+def test_every_check_of_pictures_is_seen_to_fire_here() -> None:
+    everything = replace(CHAIR, width=2000, height=1000, animated=True, turned=True, located=True)
+    seen = {
+        check
+        for weight in (300_000, 1_100_000)
+        for check, _, _ in found(MARKDOWN, {"chair.png": replace(everything, data=bytes(weight))})
+    }
+    assert seen == {each.id for each in CHECKS}
 
 
 def test_another_picture_is_another_edition() -> None:
