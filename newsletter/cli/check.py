@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("issues", metavar="[ISSUE]...", nargs=-1)
+@click.option("--links", is_flag=True, help="Follow the links, too, and see whether pages are there.")
 @click.option("--list", "as_list", is_flag=True, help="Show every check there is, and which are off.")
 @json_option
 @click.option("--github", "as_github", is_flag=True, help="Print annotations for a pull request on GitHub.")
@@ -36,6 +37,7 @@ def check(
     newsletter: Newsletter,
     issues: tuple[str, ...],
     *,
+    links: bool,
     as_list: bool,
     as_json: bool,
     as_github: bool,
@@ -55,6 +57,8 @@ def check(
         say('There are no letters yet. Begin one: newsletter new "A title"')
     letters = Letters(newsletter)
     built = [letters.check(name) for name in names]
+    if links:
+        built = _followed(newsletter, built)
     problems = [problem for each in built for problem in each.problems]
     if as_json:
         print_json([problem_as_data(problem) for problem in problems])
@@ -73,6 +77,19 @@ def check(
             f"{errors} problem{'s' if errors != 1 else ''} to mend",
             hint="a letter with an error can be neither approved nor sent",
         )
+
+
+def _followed(newsletter: Newsletter, letters: Sequence[Built]) -> list[Built]:
+    """The letters, and what following their links showed."""
+    from dataclasses import replace
+
+    from newsletter.app.following import Following  # a check without links needs no network
+    from newsletter.cli.output import progress
+
+    following = Following(newsletter)
+    with progress("following links", total=len(following.addresses(letters))) as done:
+        found = following.problems(letters, done)
+    return [replace(each, problems=(*each.problems, *more)) for each, more in zip(letters, found, strict=True)]
 
 
 def _in_numbers(built: Built) -> str:

@@ -7,6 +7,8 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+UNKNOWN = "its name is not known here"
+
 
 def causes(err: BaseException) -> Iterator[BaseException]:
     """An error and all it was made from; urllib3 keeps some as arguments and some as reasons."""
@@ -25,7 +27,8 @@ def in_words(err: BaseException) -> tuple[str, bool]:
     found = list(causes(err))
     for each in found:
         if isinstance(each, socket.gaierror):
-            return "its name is not known here", each.errno == socket.EAI_AGAIN
+            offline = each.errno == socket.EAI_AGAIN
+            return "no names can be looked up just now" if offline else UNKNOWN, offline
         if isinstance(each, ssl.SSLCertVerificationError):
             return "its certificate is not valid for this name", False
         if isinstance(each, OSError) and each.errno in (errno.ENETUNREACH, errno.ENETDOWN):

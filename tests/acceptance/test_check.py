@@ -79,6 +79,18 @@ def test_the_list_names_what_is_off_and_why(workplace: Workplace, mistaken: int)
     assert mistaken
 
 
+def test_links_are_followed_when_asked_for(workplace: Workplace, mistaken: int) -> None:
+    file = workplace.root / PATH
+    file.write_text(file.read_text().replace("https://example.org/100%25,a:b", "https://nobody.invalid/a"))
+
+    def found(*options: str) -> set[str]:
+        rows = workplace.run("check", ISSUE, *options, "--json").data
+        return {row["check"] for row in rows if row["line"] == mistaken} & {"link-gone", "link-unsure"}
+
+    assert len(found("--links")) == 1
+    assert found() == set()
+
+
 def test_a_check_that_must_stay_on_says_so(workplace: Workplace) -> None:
     workplace.done("init", str(workplace.root))
     settings = workplace.root / "newsletter.toml"

@@ -15,7 +15,7 @@ from newsletter.rendering.images import Shown
 from newsletter.rendering.markdown import inline_tokens, tokens_of
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
-_SOMEBODY = "Robin"  # stands where a letter will have a reader's own value
+SOMEBODY = "Robin"  # stands where a letter will have a reader's own value
 _SPOKEN = ("title", "label", "caption", "alt", "term", "by", "role", "source")  # attributes that readers read
 
 
@@ -182,7 +182,7 @@ def plain(text: str) -> str:
 
 def _without_expressions(text: str) -> str:
     """A name in place of every expression; those of several lines keep their breaks, so that lines stay true."""
-    return _EXPRESSION.sub(lambda found: _SOMEBODY + "\n" * found[0].count("\n"), text)
+    return _EXPRESSION.sub(lambda found: SOMEBODY + "\n" * found[0].count("\n"), text)
 
 
 def _below(at: Span, lines: int) -> Span:

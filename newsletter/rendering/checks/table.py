@@ -7,8 +7,9 @@ from collections.abc import Collection, Iterator
 from newsletter.content.issue import Problem
 from newsletter.content.suggest import did_you_mean
 from newsletter.errors import SettingsError
-from newsletter.rendering.checks import dates, envelope, links, page, pictures, structure, words
+from newsletter.rendering.checks import dates, envelope, links, page, pictures, reached, structure, words
 from newsletter.rendering.checks.page import Facts
+from newsletter.rendering.checks.reached import Reached
 from newsletter.rendering.checks.reading import Reading
 from newsletter.rendering.checks.rule import Check, What
 
@@ -24,7 +25,7 @@ OF_THE_TEXT: tuple[Check[Reading], ...] = (
     *dates.CHECKS,
 )
 OF_THE_PAGE: tuple[Check[Facts], ...] = (*envelope.OF_THE_PAGE, *page.CHECKS)
-CHECKS: tuple[Check[Reading] | Check[Facts], ...] = (*OF_THE_TEXT, *OF_THE_PAGE)
+CHECKS: tuple[Check[Reading] | Check[Facts] | Check[Reached], ...] = (*OF_THE_TEXT, *OF_THE_PAGE, *reached.CHECKS)
 BY_ID = {check.id: check for check in CHECKS}
 
 
@@ -47,6 +48,11 @@ def check_text(reading: Reading, *, off: Collection[str] = ()) -> list[Problem]:
 def check_page(facts: Facts, *, off: Collection[str] = ()) -> list[Problem]:
     """Everything that rules object to in the compiled letter, but for those that are *off*."""
     return list(_run(OF_THE_PAGE, facts, off))
+
+
+def check_links(reached_links: Reached, *, off: Collection[str] = ()) -> list[Problem]:
+    """Everything that rules object to in links that were followed, but for those that are *off*."""
+    return list(_run(reached.CHECKS, reached_links, off))
 
 
 def _run(checks: tuple[Check[What], ...], what: What, off: Collection[str]) -> Iterator[Problem]:

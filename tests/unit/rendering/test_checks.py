@@ -12,7 +12,9 @@ import pytest
 from newsletter.content.issue import Level
 from newsletter.errors import SettingsError
 from newsletter.rendering.checks import pictures
-from newsletter.rendering.checks.table import BY_ID, CHECKS, ENOUGH, OF_THE_PAGE
+from newsletter.rendering.checks.reached import Reached
+from newsletter.rendering.checks.reading import read
+from newsletter.rendering.checks.table import BY_ID, CHECKS, ENOUGH, OF_THE_PAGE, check_links
 from newsletter.usecases.build import Built, Desk, build
 from tests.unit.letters import FIRST_BODY_LINE, HEAD, ROOT, desk, letter, theme_files
 
@@ -224,9 +226,22 @@ def test_it_is_silent_where_nothing_is(case: Case) -> None:
     assert [problem for problem in check(case).problems if problem.check == case.check] == []
 
 
+def test_links_that_were_followed_are_told_where_they_stand() -> None:
+    url, other = "https://example.org/a", "https://example.org/b"
+    reading = read(check(Case("", 0, text(f"[One]({url}) and\n[two]({other})"))).issue)
+    found = check_links(Reached(reading=reading, gone={other: "no such page"}, unsure={url: "it answers 500"}))
+    assert [(each.check, each.level, each.at.line) for each in found] == [
+        ("link-gone", Level.ERROR, HERE + 1),
+        ("link-unsure", Level.WARNING, HERE),
+    ]
+    assert check_links(Reached(reading=reading, gone={}, unsure={})) == []
+    assert check_links(Reached(reading=reading, gone={url: "x"}, unsure={}), off=["link-gone"]) == []
+
+
 def test_every_check_is_seen_to_fire() -> None:
     of_pictures = {each.id for each in pictures.CHECKS}  # tests/unit/rendering/test_images.py
-    assert {case.check for case in FIRES} | {"required-block"} | of_pictures == set(BY_ID)
+    elsewhere = {"required-block", "link-gone", "link-unsure", *of_pictures}
+    assert {case.check for case in FIRES} | elsewhere == set(BY_ID)
     assert len(BY_ID) == len(CHECKS)
 
 
