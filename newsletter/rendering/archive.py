@@ -24,6 +24,7 @@ _SEALED = re.compile(rb"<!-- made by newsletter site build: ([0-9a-f]{64}) -->\n
 # What a theme says to readers of the mail alone.
 _MAIL_ONLY = re.compile(r'\s*<p\b[^<>]*\bclass="[^"]*\bmail-only\b[^"]*".*?</p>', re.DOTALL)
 _LINK = re.compile(r"""<a\b[^<>]*?\bhref=(?:"([^"]*)"|'([^']*)')[^<>]*>(.*?)</a\s*>""", re.DOTALL | re.IGNORECASE)
+_PICTURE = re.compile(rb"\.\./\.\./images/([0-9a-f]{16}\.[a-z]{3})")
 _HEAD_BEGINS = re.compile(r"<head\b[^>]*>\n?", re.IGNORECASE)
 
 
@@ -67,6 +68,11 @@ def _in_a_sentence(html: str, link: re.Match[str]) -> bool:
     end = html.find("<", link.end())
     after = html[link.end() : end if end >= 0 else len(html)]
     return bool(before.strip() or after.strip())
+
+
+def pictures_of(page: bytes) -> set[str]:
+    """The pictures that *page* shows from its own site, by their paths there."""
+    return {f"images/{name.decode()}" for name in _PICTURE.findall(page)}
 
 
 def sealed(page: bytes) -> bytes:

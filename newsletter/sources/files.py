@@ -190,9 +190,9 @@ class Workspace:
                 path.parent.rmdir()
 
     def matching(self, *patterns: str) -> dict[str, bytes]:
-        """The files below this folder whose paths match one of *patterns*, with what is in them."""
+        """The files below this folder whose paths match one of *patterns*, with what is in them; links are none."""
         found = {path for pattern in patterns for path in self.root.glob(pattern) if path.is_file()}
-        return {self.relative(path): self.read_bytes(path) for path in sorted(found)}
+        return {self.relative(path): self.read_bytes(path) for path in sorted(found) if not path.is_symlink()}
 
 
 def _write_whole(path: Path, content: bytes, *, mode: int) -> None:

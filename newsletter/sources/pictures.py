@@ -79,6 +79,8 @@ def _look(image: Image) -> Look:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise _too_large()
+    if not width * height:
+        raise _damaged()
     kind = _KINDS[image.format or ""]
     notes = image.getexif()
     animated = kind != "jpg" and bool(getattr(image, "is_animated", False))

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from newsletter.content.parse import ID, PART_ID
 from newsletter.errors import NewsletterError
-from newsletter.rendering.archive import is_sealed, page_of
+from newsletter.rendering.archive import is_sealed, page_of, pictures_of
 from newsletter.rendering.edition import Edition, Image
 
 PictureBytes = Callable[[Image], bytes]  # raises NewsletterError where they are not what was approved
@@ -44,13 +44,16 @@ def site_of(editions: Iterable[Edition], picture_bytes: PictureBytes) -> dict[st
 def changes(files: Mapping[str, bytes], there: Mapping[str, bytes], *, at: str) -> Changes:
     """What makes a folder that has *there* a site of *files*; *at* is the folder, for messages.
 
-    Raises NewsletterError where something stands in the way that somebody else wrote.
+    A page goes with its approval, and takes its pictures along. Those of an earlier revision stay: it may have been
+    mailed to somebody. Raises NewsletterError where something stands in the way that somebody else wrote.
     """
     for path in sorted(files.keys() & there.keys()):
         if files[path] != there[path] and not is_ours(path, there[path]):
             hint = "move it away, or delete it, and build again"
             raise NewsletterError("somebody else wrote or changed this file", at=f"{at}/{path}", hint=hint)
-    gone = (path for path in there.keys() - files.keys() if is_ours(path, there[path]))
+    others = {path: content for path, content in there.items() if path not in files and is_ours(path, content)}
+    pages = {path for path in others if path.startswith("letters/")}
+    gone = pages | {picture for page in pages for picture in pictures_of(others[page]) if picture in others}
     return Changes(
         write={path: content for path, content in sorted(files.items()) if there.get(path) != content},
         remove=tuple(sorted(gone)),

@@ -87,6 +87,30 @@ def test_a_page_goes_with_its_approval_and_what_others_wrote_stays(founded: Work
     assert not (site / PAGE).parent.exists()
 
 
+def test_pictures_of_an_earlier_revision_stay_for_those_who_were_mailed_it(founded: Workplace) -> None:
+    founded.done("site", "build")
+    show(founded, picture(width=500))
+    founded.done("approve", ISSUE)
+    said = founded.done("site", "build", "--json").data
+    assert said["removed"] == []
+    assert {picture(), picture(width=500)} <= {*files(founded.root / "site").values()}
+
+
+def test_a_part_of_a_series_has_a_page_too(founded: Workplace) -> None:
+    founded.done("approve", "welcome.pause")
+    founded.done("site", "build")
+    assert "letters/welcome.pause/index.html" in files(founded.root / "site")
+
+
+def test_a_link_of_somebody_is_left_where_it_is(founded: Workplace, tmp_path: Path) -> None:
+    (tmp_path / "logo.png").write_bytes(b"mine")
+    (founded.root / "site" / "images").mkdir(parents=True)
+    (founded.root / "site" / "images" / "logo.png").symlink_to(tmp_path / "logo.png")
+    founded.done("site", "build")
+    founded.done("site", "build")
+    assert (founded.root / "site" / "images" / "logo.png").is_symlink()
+
+
 def test_a_page_that_somebody_changed_is_neither_replaced_nor_removed(founded: Workplace) -> None:
     founded.done("site", "build")
     page = founded.root / "site" / PAGE

@@ -54,6 +54,7 @@ def test_the_notes_of_a_camera_are_read() -> None:
         (picture("BMP"), "no picture that mail can carry"),
         (picture("TIFF"), "no picture that mail can carry"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture that mail can carry"),
+        (b"GIF89a" + bytes(7), "damaged"),
         (b"", "no picture that mail can carry"),
         (b"\x89PNG\r\n\x1a\n", "damaged"),
     ],
