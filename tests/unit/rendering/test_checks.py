@@ -11,6 +11,7 @@ import pytest
 
 from newsletter.content.issue import Level
 from newsletter.errors import SettingsError
+from newsletter.rendering.checks import pictures
 from newsletter.rendering.checks.reached import Reached
 from newsletter.rendering.checks.reading import read
 from newsletter.rendering.checks.table import BY_ID, CHECKS, ENOUGH, OF_THE_PAGE, check_links
@@ -222,7 +223,9 @@ def test_links_that_were_followed_are_told_where_they_stand() -> None:
 
 
 def test_every_check_is_seen_to_fire() -> None:
-    assert {case.check for case in FIRES} | {"required-block", "link-gone", "link-unsure"} == set(BY_ID)
+    of_pictures = {each.id for each in pictures.CHECKS}  # tests/unit/rendering/test_images.py
+    elsewhere = {"required-block", "link-gone", "link-unsure", *of_pictures}
+    assert {case.check for case in FIRES} | elsewhere == set(BY_ID)
     assert len(BY_ID) == len(CHECKS)
 
 
