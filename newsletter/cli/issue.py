@@ -1,4 +1,4 @@
-"""Letters: new, check, render, approve."""
+"""Letters: new, render, proof, approve."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ import click
 from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.addresses import read_address
-from newsletter.cli.output import issue_argument, json_option, print_json, print_problems, say, with_newsletter
-from newsletter.content.issue import Level
+from newsletter.cli.output import (
+    confirm,
+    issue_argument,
+    json_option,
+    print_json,
+    print_problems,
+    problem_as_data,
+    say,
+    with_newsletter,
+    yes_option,
+)
 from newsletter.delivery.outcome import Status
-from newsletter.errors import IssueHasProblems, NewsletterError, ProviderRefused
+from newsletter.errors import NewsletterError, ProviderRefused
 
 if TYPE_CHECKING:
     from newsletter.audience.subscriber import Subscriber
-    from newsletter.content.issue import Problem
 
 WIDE = 800  # pixels; about what a mail program on a desktop gives a letter
 
@@ -36,46 +44,6 @@ def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
     path = Letters(newsletter).new(title, day.date() if day else None)
     click.echo(newsletter.workspace.relative(path))
     say(f"Write it, then: newsletter check {path.stem}")
-
-
-@click.command()
-@click.argument("issues", metavar="[ISSUE]...", nargs=-1)
-@json_option
-@with_newsletter
-def check(newsletter: Newsletter, issues: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
-    """Find what is wrong with letters before anyone else does.
-
-    Without ISSUE, all letters are checked. Example: newsletter check 2026-11-23-renew-your-goals
-    """
-    names = issues or tuple(newsletter.workspace.all_ids())
-    if not names:
-        say('There are no letters yet. Begin one: newsletter new "A title"')
-    letters = Letters(newsletter)
-    built = [letters.check(name) for name in names]
-    problems = list(dict.fromkeys(problem for each in built for problem in each.problems))  # all share one theme
-    if as_json:
-        print_json([_as_data(problem) for problem in problems])
-    else:
-        print_problems(problems)
-    errors = sum(problem.level is Level.ERROR for problem in problems)
-    for each in built:
-        if not each.problems:
-            say(f"{each.issue.id}: nothing wrong")
-    if errors:
-        raise IssueHasProblems(
-            f"{errors} problem{'s' if errors != 1 else ''} to mend",
-            hint="a letter with an error can be neither approved nor sent",
-        )
-
-
-def _as_data(problem: Problem) -> dict[str, object]:
-    return {
-        "path": problem.at.path,
-        "line": problem.at.line,
-        "level": problem.level,
-        "what": problem.what,
-        "hint": problem.hint,
-    }
 
 
 @click.command()
@@ -117,6 +85,18 @@ def render(
     sys.stdout.buffer.write({"html": html, "text": text, "eml": message}[form])
 
 
+def _amends(letters: Letters, issue: str, *, yes: bool) -> bool:
+    """Whether what changed since the approval is to be approved as well, after showing it."""
+    from newsletter.cli.diff import show_difference  # most approvals are the first
+
+    found = letters.difference(issue)
+    show_difference(found, html=False)
+    if confirm("Approve this as well?", yes=yes):
+        return True
+    say("The approval stands as it was.")
+    return False
+
+
 def _take_picture(html: bytes, file: Path, *, width: int, dark: bool) -> None:
     from newsletter.app.picturing import picture
 
@@ -154,20 +134,25 @@ def proof(newsletter: Newsletter, issue: str, address: str) -> None:
 
 @click.command()
 @issue_argument
+@click.option("--amend", is_flag=True, help="Show what changed since it was approved, and ask.")
+@yes_option
 @json_option
 @with_newsletter
-def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+def approve(newsletter: Newsletter, issue: str, *, amend: bool, yes: bool, as_json: bool) -> None:
     """Freeze a letter as it is now: exactly this will be sent.
 
-    Writes the approval and the compiled edition beside the letter; commit both with it.
+    Writes the approval and the compiled edition beside the letter; commit both with it. With --amend, for a
+    mistake found after the approval: newsletter pause, mend, approve --amend, correct, resume.
     """
     letters = Letters(newsletter)
+    if amend and not _amends(letters, issue, yes=yes):
+        return
     source = letters.read(issue)
     built = source.build()
     if built.errors and as_json:
-        print_json({"issue": source.issue_id, "problems": [_as_data(problem) for problem in built.problems]})
+        print_json({"issue": source.issue_id, "problems": [problem_as_data(problem) for problem in built.problems]})
     elif built.problems and not as_json:
-        print_problems(built.problems)
+        print_problems(built.problems, newsletter.workspace.line)
     approval, fresh = letters.approve(source, built)
     if as_json:
         print_json(
@@ -176,7 +161,7 @@ def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa:
                 "revision": approval.revision,
                 "edition": approval.edition,
                 "new": fresh,
-                "problems": [_as_data(problem) for problem in built.problems],
+                "problems": [problem_as_data(problem) for problem in built.problems],
             }
         )
         return

@@ -18,6 +18,7 @@ class Key:
     about: str
     default: Any = None
     field: str = ""  # of Settings, where it is not called like the key
+    secret: bool = False  # a wrong value is not repeated
 
 
 REQUIRED = object()
@@ -99,7 +100,23 @@ KEYS: dict[str, dict[str, Key]] = {
             values.one_text, "Why a reader gets this letter.", "You receive this letter because you asked for it."
         ),
     },
-    "site": {"url": Key(values.site, "Where your pages are.", REQUIRED, "site_url")},
+    "site": {
+        "url": Key(values.site, "Where your pages are.", REQUIRED, "site_url"),
+        "check": Key(
+            values.yes_or_no,
+            "Before a letter leaves, see that its page and its pictures are there.",
+            default=True,
+            field="site_check",
+        ),
+    },
+    "images": {
+        "inline": Key(
+            values.yes_or_no,
+            "Send pictures inside the message, rather than have them fetched from the site.",
+            default=False,
+            field="inline_images",
+        ),
+    },
     "schedule": {
         "time": Key(values.clock, "The time of day letters are due, unless they say otherwise.", time(8)),
         "weekday": Key(values.one_of(*values.WEEKDAYS), "The day new letters are for.", "monday"),
@@ -114,6 +131,10 @@ KEYS: dict[str, dict[str, Key]] = {
             values.one_of("own", "mailto"), "How readers leave: a page of your own, or by mail.", "own", "leave_mode"
         ),
         "mailto": Key(values.address_or_nothing, "The mailbox that takes 'leave' mails.", "", "leave_mailto"),
+    },
+    "checks": {
+        "required": Key(values.names, "The kinds of block that no letter may lack.", (), "required_blocks"),
+        "off": Key(values.reasons, "Checks that are switched off, each with its reason.", {}, "checks_off"),
     },
     "provider": {
         "name": Key(values.one_of(*CARRIERS), "Who carries the mail.", "outbox", "provider"),

@@ -82,7 +82,7 @@ def _is_quiet_day(day: str) -> bool:
 
 def site(value: object) -> str:
     text = one_text(value).rstrip("/")
-    if not re.fullmatch(r"https://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
+    if not re.fullmatch(r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
         raise ValueError('an address such as "https://letters.example.org"')
     return text
 
@@ -124,6 +124,18 @@ def fields(value: object) -> Mapping[str, str]:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not isinstance(about, str):
             raise ValueError('lines such as pronouns = "what it means"')
     return value
+
+
+def reasons(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(why, str) and why.strip() for why in value.values()):
+        raise ValueError('a table of checks, each with its reason, such as { reading-level = "we write for lawyers" }')
+    return value
+
+
+def names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('a list of names, such as ["reflection", "action"]')  # noqa: TRY004 - shown as a wrong value
+    return tuple(name(each) for each in value)
 
 
 STATE_IN_GIT = "git+age"

@@ -43,26 +43,27 @@ class Workspace:
         found |= {path.parent.name for path in folder.glob("*/index.md") if _LETTER.fullmatch(path.parent.name)}
         return sorted(found)
 
-    def series(self) -> dict[str, list[str]]:
-        """The ids of the parts of every series in their order: `issues/series/<series>/<number>-<part>.md`.
+    def series(self) -> list[str]:
+        """The names of all series: the folders in `issues/series`."""
+        return sorted(path.name for path in (self.root / "issues" / "series").glob("*") if path.is_dir())
 
-        Raises NewsletterError where two parts of one are called the same.
+    def parts(self, series: str) -> list[str]:
+        """The ids of the parts of a series in their order: `issues/series/<series>/<number>-<part>.md`.
+
+        Raises NewsletterError where two of them are called the same.
         """
-        found: dict[str, list[tuple[int, str]]] = {}
-        for path in sorted((self.root / "issues" / "series").glob("*/*.md")):
-            if part := _PART.fullmatch(path.stem):
-                found.setdefault(path.parent.name, []).append((int(part[1]), part[2]))
-        for name, parts in found.items():
-            slugs = [slug for _, slug in parts]
-            twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
-            if twice:
-                hint = "readers get a part once, by its name: call one of them otherwise"
-                raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{name}", hint=hint)
-        return {name: [f"{name}.{slug}" for _, slug in sorted(parts)] for name, parts in sorted(found.items())}
+        files = (_PART.fullmatch(path.stem) for path in (self.root / "issues" / "series" / series).glob("*.md"))
+        parts = sorted((int(found[1]), found[2]) for found in files if found)
+        slugs = [slug for _, slug in parts]
+        twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
+        if twice:
+            hint = "readers get a part once, by its name: call one of them otherwise"
+            raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{series}", hint=hint)
+        return [f"{series}.{slug}" for slug in slugs]
 
     def all_ids(self) -> list[str]:
         """The ids of all letters and all parts of series."""
-        return self.letter_ids() + [part for parts in self.series().values() for part in parts]
+        return self.letter_ids() + [part for series in self.series() for part in self.parts(series)]
 
     def letter(self, name: str) -> tuple[str, str, str]:
         """(id, path within the workspace, text) of the letter *name*: an id, or a path to its file.
@@ -70,6 +71,9 @@ class Workspace:
         Raises NotFound, or NewsletterError if the file cannot be read as UTF-8.
         """
         folder, letter_id = self.root / "issues", issue_id(name)
+        if (folder / f"{letter_id}.md").is_file() and (folder / letter_id / "index.md").is_file():
+            hint = f"keep one of {letter_id}.md and {letter_id}/index.md; its pictures may stay where they are"
+            raise NewsletterError("two files are this letter", at=f"issues/{letter_id}", hint=hint)
         for path in (folder / f"{letter_id}.md", folder / letter_id / "index.md", *self._parts(letter_id)):
             if path.is_file() and self._is_named(path, name):
                 return letter_id, self.relative(path), self.read_text(path)
@@ -109,19 +113,25 @@ class Workspace:
             if path.is_file() and path.suffix in (".toml", ".css", ".j2")
         }
 
+    def approvals(self) -> list[str]:
+        """The paths of all approvals, those of letters that are gone too."""
+        folder = self.root / "issues"
+        found = [*folder.glob("*.approval.toml"), *folder.glob("series/*/*.approval.toml")]
+        return sorted(self.relative(path) for path in found)
+
     def optional(self, name: str) -> str | None:
         """The text of a file within the workspace, None if there is none."""
         path = self.root / name
         return self.read_text(path) if path.is_file() else None
 
+    def line(self, name: str, number: int) -> str:
+        """The line of that *number*, from 1, of a file within the workspace; "" if there is none."""
+        lines = (self.optional(name) or "").split("\n")
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
     def read_text(self, path: Path) -> str:
         """The text of a file; says where it stops being UTF-8, and what it cannot read."""
-        at = self.relative(path)
-        self._refuse_links(path)
-        try:
-            raw = path.read_bytes()
-        except OSError as err:
-            raise NewsletterError(f"cannot be read: {err.strerror}", at=at) from err
+        at, raw = self.relative(path), self.read_bytes(path)
         try:
             return raw.decode()
         except UnicodeDecodeError as err:
@@ -129,6 +139,17 @@ class Workspace:
             raise NewsletterError(
                 "the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor"
             ) from err
+
+    def read_bytes(self, path: Path, *, limit: int | None = None) -> bytes:
+        """The bytes of a file, if there are no more than *limit* of them. Raises NewsletterError."""
+        at = self.relative(path)
+        self._refuse_links(path)
+        try:
+            if limit is not None and path.stat().st_size > limit:
+                raise NewsletterError(f"has more than {limit // 1_000_000} MB", at=at, hint="save it smaller")
+            return path.read_bytes()
+        except OSError as err:
+            raise NewsletterError(f"cannot be read: {err.strerror}", at=at) from err
 
     def _refuse_links(self, path: Path) -> None:
         """Raise NewsletterError if *path* leads through a link: it might name a key, or a place elsewhere."""
@@ -161,6 +182,20 @@ class Workspace:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_whole(path, content, mode=0o600 if secret else 0o755 if program else 0o644)
         return path
+
+    def remove(self, name: str) -> None:
+        """Remove a file, and the folder it leaves empty."""
+        path = self.root / name
+        self._refuse_links(path)
+        with _telling(name):
+            path.unlink(missing_ok=True)
+            if path.parent != self.root and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+    def matching(self, *patterns: str) -> dict[str, bytes]:
+        """The files below this folder whose paths match one of *patterns*, with what is in them; links are none."""
+        found = {path for pattern in patterns for path in self.root.glob(pattern) if path.is_file()}
+        return {self.relative(path): self.read_bytes(path) for path in sorted(found) if not path.is_symlink()}
 
 
 def _write_whole(path: Path, content: bytes, *, mode: int) -> None:
