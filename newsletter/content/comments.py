@@ -47,7 +47,7 @@ def comment(lines: Sequence[str]) -> str:
 
 def _outside(line: str, *, inside: bool) -> tuple[str, bool]:
     """What of *line* stands in no comment, and whether one is open at its end."""
-    shown, at = [], 0
+    shown, at = list[str](), 0
     while True:
         if inside:
             end = line.find(CLOSES, at)

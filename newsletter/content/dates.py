@@ -1,11 +1,11 @@
 """When an observance falls: a rule in a few plain words, and the days it means in a year.
 
-    27 january                      one day
-    third monday of january         also first, second, fourth, fifth and last
-    february                        all of a month
-    15 september to 15 october      from one day to another
-    passover for 8 days             so many days from one on
-    ramadan                         one of the movable days
+27 january                      one day
+third monday of january         also first, second, fourth, fifth and last
+february                        all of a month
+15 september to 15 october      from one day to another
+passover for 8 days             so many days from one on
+ramadan                         one of the movable days
 """
 
 from __future__ import annotations
@@ -115,3 +115,9 @@ def _nth(ordinal: int, weekday: int, month: int) -> Point:
         return tuple(all_of_them[ordinal : ordinal + 1])
 
     return days
+
+
+def in_words(first: date, last: date | None = None) -> str:
+    """A day without its year, e.g. 10 December, or from one to another; never by the machine's locale."""
+    words = f"{first.day} {MONTHS[first.month - 1].capitalize()}"
+    return words if last in (None, first) else f"{words} to {in_words(last)}"

@@ -81,5 +81,5 @@ MOVABLE = tuple(_DAYS)
 
 @cache
 def movable_days(name: str, year: int) -> tuple[date, ...]:
-    """The dates on which *name*, one of MOVABLE, falls or begins in *year*: none where no table reaches, at most two."""
+    """The dates on which *name*, one of MOVABLE, falls or begins in *year*; none where no table reaches."""
     return tuple(_DAYS[name](year))

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from newsletter.content.comments import without_comments
 from newsletter.content.dates import MONTHS
 from newsletter.content.frontmatter import Head, read_head
 from newsletter.content.issue import Block, Problem, Span
@@ -77,9 +78,9 @@ def read_prepared(
 def _with_provenance(head: Head, block: Block, name: str) -> str:
     """The block's own lines, the first of them naming the file that it comes from."""
     first, *rest = head.body.split("\n")[block.at.line - head.body_line :]
-    fence = first.rstrip()
-    fence = f'{fence[:-1].rstrip()} from="{name}"}}' if fence.endswith("}") else f'{fence} {{from="{name}"}}'
-    return "\n".join([fence.replace("{ from", "{from"), *rest]).rstrip() + "\n"
+    fence = without_comments(first, path="", first_line=0, problems=[]).rstrip()
+    attributes = fence[:-1].rstrip() + " " if fence.endswith("}") else f"{fence} {{"
+    return "\n".join([f'{attributes}from="{name}"}}', *rest]).rstrip() + "\n"
 
 
 def _read_values(

@@ -49,6 +49,9 @@ class Settings:
     quiet: tuple[str, ...]
     veto_hours: int
     window_hours: int
+    recipe: tuple[str, ...]  # steps: a kind of block each, or several with "or" between them
+    calendar_files: tuple[str, ...]
+    calendar_regions: tuple[str, ...]  # none is all
     leave_mode: str
     leave_mailto: str
     fields: Mapping[str, str]  # name → what it means

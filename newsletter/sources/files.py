@@ -60,6 +60,11 @@ class Workspace:
                 raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{name}", hint=hint)
         return {name: [f"{name}.{slug}" for _, slug in sorted(parts)] for name, parts in sorted(found.items())}
 
+    def library(self) -> dict[str, str]:
+        """The texts of all prepared blocks by their path, `issues/library/<kind>/<name>.md`, in order."""
+        paths = sorted((self.root / "issues" / "library").glob("*/*.md"))
+        return {self.relative(path): self.read_text(path) for path in paths}
+
     def all_ids(self) -> list[str]:
         """The ids of all letters and all parts of series."""
         return self.letter_ids() + [part for parts in self.series().values() for part in parts]

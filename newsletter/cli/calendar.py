@@ -1,0 +1,206 @@
+"""The coming weeks, as a table for people, as data for machines, and for calendar programs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, time
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.app.newsletter import Newsletter
+from newsletter.cli.output import json_option, print_json, say, with_newsletter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.text import Text
+
+    from newsletter.app.calendar import CalendarWeek, Letter
+    from newsletter.content.observances import Occurrence
+    from newsletter.rendering.ical import Event
+
+
+@click.command()
+@click.option("--weeks", type=click.IntRange(1, 260), default=8, show_default=True, help="How many, with this one.")
+@click.option("--ics", "as_ics", is_flag=True, help="Print iCalendar, for calendar programs.")
+@json_option
+@with_newsletter
+def calendar(newsletter: Newsletter, weeks: int, as_ics: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes them by name
+    """Show the coming weeks: letters, observances, gaps.
+
+    Letters stand as their files and the ledger tell; what only compiling can find, `newsletter check` does.
+    """
+    from newsletter.app.calendar import Calendar
+
+    found = Calendar(newsletter).weeks(weeks)
+    if as_ics:
+        _print_ics(newsletter, found)
+    elif as_json:
+        print_json([_as_data(week) for week in found])
+    else:
+        _print_weeks(found)
+        gaps = [week for week in found if week.is_gap]
+        if gaps:
+            say(f"\n{_weeks(len(gaps))} without a letter. Begin the first: newsletter assemble --date {gaps[0].day}")
+
+
+def _weeks(count: int) -> str:
+    return f"{count} week{'' if count == 1 else 's'}"
+
+
+def _as_data(week: CalendarWeek) -> dict[str, object]:
+    return {
+        "day": week.day,
+        "gap": week.is_gap,
+        "quiet": week.quiet,
+        "letters": [
+            {"issue": each.issue_id, "title": each.title, "send": each.send.day, "stands": each.stands}
+            for each in week.letters
+        ],
+        "observances": [
+            {
+                "id": each.observance.id,
+                "name": each.observance.name,
+                "first": each.first,
+                "last": each.last,
+                "region": each.observance.region,
+                "source": each.observance.source,
+                "note": each.observance.note,
+                "prepared": each.observance.id not in week.unprepared,
+            }
+            for each in week.occurrences
+        ],
+    }
+
+
+# How letters stand: in which colour, what comes before it, and in which words.
+_STANDS = {
+    "draft": ("", "○", "draft"),
+    "problems": ("red", "✕", "has problems"),
+    "approved": ("green", "●", "approved"),
+    "changed": ("red", "✕", "changed since approved"),
+    "planned": ("green", "●", "planned"),
+    "sent": ("dim", "✓", "sent"),
+    "in doubt": ("red", "✕", "in doubt"),
+    "some held": ("yellow", "●", "some held"),
+}
+_OTHER = ("yellow", "●")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _print_weeks(weeks: list[CalendarWeek]) -> None:
+    from rich.box import Box
+    from rich.console import Console
+    from rich.table import Table
+
+    rules = Box("    \n    \n ── \n    \n ── \n    \n    \n    \n", ascii=False)
+    table = Table(box=rules, show_edge=False, pad_edge=False, padding=(0, 1), header_style="dim", show_lines=True)
+    table.border_style = "bright_black"
+    table.add_column("week of", no_wrap=True)
+    table.add_column("letter", ratio=2, min_width=20)
+    table.add_column("stands", no_wrap=True)
+    table.add_column("falls into it", ratio=3, min_width=30)
+    year = 0
+    shown: set[tuple[str, object]] = set()
+    for week in weeks:
+        table.add_row(_day(week, year), *_letters(week), _observances(week, shown))
+        year = week.day.year
+    width = None if sys.stdout.isatty() else 110
+    Console(highlight=False, width=width).print(table)
+
+
+def _day(week: CalendarWeek, year: int) -> Text:
+    from rich.text import Text
+
+    text = Text(f"{week.day.day:>2} {_MONTHS[week.day.month - 1]}", style="bold")
+    return text if week.day.year == year else text.append(f" {week.day.year}", style="not bold dim")
+
+
+def _letters(week: CalendarWeek) -> tuple[Text, Text]:
+    from rich.text import Text
+
+    if week.quiet and not week.letters:
+        return Text("quiet", style="dim"), Text("")
+    if not week.letters:
+        return Text("no letter yet", style="yellow"), Text("◌ gap", style="yellow")
+    titles, stands = Text(), Text()
+    for number, each in enumerate(week.letters):
+        colour, mark, words = _STANDS.get(each.stands) or (*_OTHER, each.stands)
+        end = "\n" if number + 1 < len(week.letters) else ""
+        titles.append(f"{each.title}{end}")
+        stands.append(f"{mark} {words}{end}", style=colour)
+    return titles, stands
+
+
+def _observances(week: CalendarWeek, shown: set[tuple[str, object]]) -> Text:
+    """What begins in the week or is a day of it; of what goes on, only its name."""
+    from rich.text import Text
+
+    lines = []
+    for each in week.occurrences:
+        goes_on = (each.observance.id, each.first) in shown
+        shown.add((each.observance.id, each.first))
+        lines.append(_observance(each, goes_on=goes_on, prepared=each.observance.id not in week.unprepared))
+    return Text("\n").join(lines)
+
+
+def _observance(each: Occurrence, *, goes_on: bool, prepared: bool) -> Text:
+    from rich.text import Text
+
+    what = each.observance
+    first, last = (f"{day.day:>2} {_MONTHS[day.month - 1]}" for day in (each.first, each.last))
+    text = Text(f"{'…' if goes_on else first:>6}  ", style="dim")
+    text.append(what.name, style="dim" if goes_on else "not dim")
+    if what.region != "everywhere":
+        text.append(f" ({what.region})", style="dim")
+    if each.first != each.last:
+        text.append(f", to {last.strip()}", style="dim")
+    if what.note:
+        text.append(" *", style="dim")
+    return text if prepared or goes_on else text.append("  ◌", style="not dim yellow")
+
+
+def _print_ics(newsletter: Newsletter, weeks: list[CalendarWeek]) -> None:
+    from newsletter.rendering.ical import ical
+
+    settings = newsletter.settings
+    events = {event.uid: event for week in weeks for event in _events(week, settings.list_id)}
+    # The week's first moment, and not this one: who prints it twice in a week gets the same bytes.
+    stamp = datetime.combine(weeks[0].day, time(0), tzinfo=UTC)
+    sys.stdout.buffer.write(ical(events.values(), name=settings.name, stamp=stamp).encode())
+
+
+def _events(week: CalendarWeek, domain: str) -> Iterator[Event]:
+    for letter in week.letters:
+        yield _letter_event(letter, domain)
+    yield from (_observance_event(each, domain) for each in week.occurrences)
+
+
+def _letter_event(letter: Letter, domain: str) -> Event:
+    from newsletter.rendering.ical import Event
+    from newsletter.schedule import due_at
+
+    send = letter.send
+    instant = due_at(send.day, send.at, send.zone) if send.zone else datetime.combine(send.day, send.at)
+    return Event(
+        uid=f"{letter.issue_id}@{domain}",
+        begins=instant,
+        summary=letter.title,
+        description=f"{letter.issue_id}: {letter.stands}",
+    )
+
+
+def _observance_event(each: Occurrence, domain: str) -> Event:
+    from newsletter.rendering.ical import Event
+
+    what = each.observance
+    where = "" if what.region == "everywhere" else f" ({what.region})"
+    return Event(
+        uid=f"{what.id}-{each.first:%Y%m%d}@{domain}",
+        begins=each.first,
+        last=each.last,
+        summary=f"{what.name}{where}",
+        description=what.note,
+        url=what.source,
+    )
