@@ -33,18 +33,17 @@ class Letter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarWeek:
-    """Seven days from the day of a letter on. `unprepared` are observances that no prepared block takes up."""
+    """Seven days from the day of a letter on. `unprepared` are observances that no prepared block takes up.
+
+    It is a gap if a letter should be there, can still be written, and is not.
+    """
 
     day: date
     letters: tuple[Letter, ...]
     occurrences: tuple[Occurrence, ...]
     unprepared: frozenset[str]
-    quiet: bool
-
-    @property
-    def is_gap(self) -> bool:
-        """Whether a letter should be here and none is."""
-        return not self.letters and not self.quiet
+    is_quiet: bool
+    is_gap: bool
 
 
 class Calendar:
@@ -69,12 +68,14 @@ class Calendar:
         week = self._assembling.week(day)
         days = {str(day + number * _DAY) for number in range(7)}
         letters = [each for each in self._newsletter.workspace.letter_ids() if each[:10] in days]
+        is_quiet = day in self._newsletter.quiet
         return CalendarWeek(
             day=day,
             letters=tuple(self._letter(each) for each in letters),
             occurrences=week.occurrences,
             unprepared=frozenset(self._unprepared(week)),
-            quiet=day in self._newsletter.quiet,
+            is_quiet=is_quiet,
+            is_gap=not letters and not is_quiet and day > self._newsletter.clock().date(),
         )
 
     def _unprepared(self, week: Week) -> Iterable[str]:
@@ -92,7 +93,9 @@ class Calendar:
         stands = self._in_ledger.get(issue_id) or self._on_file(issue_id, path, text)
         if stands == "draft" and any(each.level is Level.ERROR for each in problems):
             stands = "problems"
-        send = issue.send if isinstance(issue.send, Send) else Send(day=date.min, at=settings.time)
+        send = issue.send
+        if not isinstance(send, Send) or send.day == date.min:  # it could not be read
+            send = Send(day=date.fromisoformat(issue_id[:10]), at=settings.time)
         return Letter(issue_id=issue_id, title=issue.title or issue_id[11:], send=send, stands=stands)
 
     def _on_file(self, issue_id: str, path: str, text: str) -> str:

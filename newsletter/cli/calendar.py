@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +14,7 @@ from newsletter.cli.output import json_option, print_json, say, with_newsletter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.table import Table
     from rich.text import Text
 
     from newsletter.app.calendar import CalendarWeek, Letter
@@ -53,7 +54,7 @@ def _as_data(week: CalendarWeek) -> dict[str, object]:
     return {
         "day": week.day,
         "gap": week.is_gap,
-        "quiet": week.quiet,
+        "quiet": week.is_quiet,
         "letters": [
             {"issue": each.issue_id, "title": each.title, "send": each.send.day, "stands": each.stands}
             for each in week.letters
@@ -93,6 +94,7 @@ def _print_weeks(weeks: list[CalendarWeek]) -> None:
     from rich.box import Box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     rules = Box("    \n    \n ── \n    \n ── \n    \n    \n    \n", ascii=False)
     table = Table(box=rules, show_edge=False, pad_edge=False, padding=(0, 1), header_style="dim", show_lines=True)
@@ -100,30 +102,32 @@ def _print_weeks(weeks: list[CalendarWeek]) -> None:
     table.add_column("week of", no_wrap=True)
     table.add_column("letter", ratio=2, min_width=20)
     table.add_column("stands", no_wrap=True)
-    table.add_column("falls into it", ratio=3, min_width=30)
-    year = 0
-    shown: set[tuple[str, object]] = set()
+    table.add_column("falls into it", ratio=3, min_width=34)
+    year = weeks[0].day.year
     for week in weeks:
-        table.add_row(_day(week, year), *_letters(week), _observances(week, shown))
+        table.add_row(_day(week, year), *_letters(week), _observances(week))
         year = week.day.year
-    width = None if sys.stdout.isatty() else 110
-    Console(highlight=False, width=width).print(table)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    console.print(table)
+    found = (each.observance for week in weeks for each in week.occurrences)
+    notes = dict.fromkeys(f"* {each.name}: {each.note}" for each in found if each.note)
+    console.print(*(Text(f"\n{note}", style="dim") for note in notes), sep="", end="\n" if notes else "")
 
 
 def _day(week: CalendarWeek, year: int) -> Text:
     from rich.text import Text
 
-    text = Text(f"{week.day.day:>2} {_MONTHS[week.day.month - 1]}", style="bold")
+    text = Text(f"{_short(week.day):>6}", style="bold")
     return text if week.day.year == year else text.append(f" {week.day.year}", style="not bold dim")
 
 
 def _letters(week: CalendarWeek) -> tuple[Text, Text]:
     from rich.text import Text
 
-    if week.quiet and not week.letters:
+    if week.is_quiet and not week.letters:
         return Text("quiet", style="dim"), Text("")
     if not week.letters:
-        return Text("no letter yet", style="yellow"), Text("◌ gap", style="yellow")
+        return Text("no letter yet", style="yellow") if week.is_gap else Text("no letter", style="dim"), Text("")
     titles, stands = Text(), Text()
     for number, each in enumerate(week.letters):
         colour, mark, words = _STANDS.get(each.stands) or (*_OTHER, each.stands)
@@ -133,32 +137,35 @@ def _letters(week: CalendarWeek) -> tuple[Text, Text]:
     return titles, stands
 
 
-def _observances(week: CalendarWeek, shown: set[tuple[str, object]]) -> Text:
-    """What begins in the week or is a day of it; of what goes on, only its name."""
-    from rich.text import Text
+def _observances(week: CalendarWeek) -> Table:
+    from rich.table import Table
 
-    lines = []
-    for each in week.occurrences:
-        goes_on = (each.observance.id, each.first) in shown
-        shown.add((each.observance.id, each.first))
-        lines.append(_observance(each, goes_on=goes_on, prepared=each.observance.id not in week.unprepared))
-    return Text("\n").join(lines)
+    lines = Table.grid(padding=(0, 2), expand=True)
+    lines.add_column(justify="right", style="dim", no_wrap=True, width=6)
+    lines.add_column(ratio=1)
+    in_order = sorted(week.occurrences, key=lambda each: (each.first < week.day, max(each.first, week.day)))
+    for each in in_order:
+        begun = each.first < week.day
+        lines.add_row("…" if begun else _short(each.first), _observance(each, week, begun=begun))
+    return lines
 
 
-def _observance(each: Occurrence, *, goes_on: bool, prepared: bool) -> Text:
+def _observance(each: Occurrence, week: CalendarWeek, *, begun: bool) -> Text:
     from rich.text import Text
 
     what = each.observance
-    first, last = (f"{day.day:>2} {_MONTHS[day.month - 1]}" for day in (each.first, each.last))
-    text = Text(f"{'…' if goes_on else first:>6}  ", style="dim")
-    text.append(what.name, style="dim" if goes_on else "not dim")
-    if what.region != "everywhere":
-        text.append(f" ({what.region})", style="dim")
-    if each.first != each.last:
-        text.append(f", to {last.strip()}", style="dim")
-    if what.note:
-        text.append(" *", style="dim")
-    return text if prepared or goes_on else text.append("  ◌", style="not dim yellow")
+    text = Text(f"{what.name}{' *' if what.note else ''}", style="dim" if begun else "")
+    where = [] if what.region == "everywhere" else [what.region]
+    until = [f"until {_short(each.last)}"] if each.first != each.last else []
+    details = ", ".join([*where, *until])
+    text.append(f"  {details}" if details else "", style="dim")
+    if what.id in week.unprepared:
+        text.append("  no block", style="yellow")
+    return text
+
+
+def _short(day: date) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]}"
 
 
 def _print_ics(newsletter: Newsletter, weeks: list[CalendarWeek]) -> None:
@@ -184,7 +191,7 @@ def _letter_event(letter: Letter, domain: str) -> Event:
     send = letter.send
     instant = due_at(send.day, send.at, send.zone) if send.zone else datetime.combine(send.day, send.at)
     return Event(
-        uid=f"{letter.issue_id}@{domain}",
+        uid=f"{domain}/letters/{letter.issue_id}",
         begins=instant,
         summary=letter.title,
         description=f"{letter.issue_id}: {letter.stands}",
@@ -197,7 +204,7 @@ def _observance_event(each: Occurrence, domain: str) -> Event:
     what = each.observance
     where = "" if what.region == "everywhere" else f" ({what.region})"
     return Event(
-        uid=f"{what.id}-{each.first:%Y%m%d}@{domain}",
+        uid=f"{domain}/observances/{what.id}/{each.first}",
         begins=each.first,
         last=each.last,
         summary=f"{what.name}{where}",
