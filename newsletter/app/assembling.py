@@ -15,8 +15,7 @@ from newsletter.app.recipe import recipe_of
 from newsletter.content.choosing import Uses, Week, candidate
 from newsletter.content.issue import Problem
 from newsletter.content.observances import Observance, in_week, read_calendar
-from newsletter.content.parse import Defaults, parse
-from newsletter.content.prepared import Prepared, read_prepared
+from newsletter.content.prepared import Prepared, read_prepared, taken_from
 from newsletter.errors import NewsletterError, SettingsError
 from newsletter.schedule import due_at, next_weekday
 from newsletter.settings.values import WEEKDAYS
@@ -126,16 +125,11 @@ class Assembling:
     @cached_property
     def uses(self) -> Uses:
         """The days of the letters that each prepared block was used in, as the letters themselves tell."""
-        settings, uses = self._newsletter.settings, defaultdict[tuple[str, str], list[date]](list)
-        defaults = Defaults(at=settings.time, audience=settings.audience, language=settings.language)
+        uses = defaultdict[tuple[str, str], list[date]](list)
         for letter, day in self._days.items():
-            issue_id, path, text = self._newsletter.workspace.letter(letter)
-            if "from=" not in text:
-                continue
-            issue, _ = parse(text, path=path, issue_id=issue_id, defaults=defaults)
-            for block in issue.blocks:
-                if name := block.attributes.get("from"):
-                    uses[block.kind, name].append(day)
+            _, path, text = self._newsletter.workspace.letter(letter)
+            for key in taken_from(text, path=path) if "from=" in text else ():
+                uses[key].append(day)
         return uses
 
     @cached_property

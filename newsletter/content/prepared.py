@@ -75,6 +75,16 @@ def read_prepared(
     )
 
 
+def taken_from(text: str, *, path: str) -> list[tuple[str, str]]:
+    """What the letter in *text* was made from: (kind, name) of prepared blocks.
+
+    Only its blocks are looked at. Its head is read as text outside of them, which here is no problem.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    blocks = read_blocks(Head(body=text), path, [])
+    return [(block.kind, name) for block in blocks if (name := block.attributes.get("from"))]
+
+
 def _with_provenance(head: Head, block: Block, name: str) -> str:
     """The block's own lines, the first of them naming the file that it comes from."""
     first, *rest = head.body.split("\n")[block.at.line - head.body_line :]

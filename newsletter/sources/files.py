@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from newsletter.errors import NewsletterError, NotFound
@@ -33,6 +34,10 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         """Work below *root*."""
         self.root = root
+
+    @cached_property
+    def _resolved(self) -> Path:
+        return self.root.resolve()
 
     def letter_ids(self) -> list[str]:
         """The ids of all letters, oldest first: `issues/<date>-*.md`, or such a folder with an index.md."""
@@ -138,7 +143,7 @@ class Workspace:
     def _refuse_links(self, path: Path) -> None:
         """Raise NewsletterError if *path* leads through a link: it might name a key, or a place elsewhere."""
         for each in (path, *path.parents):
-            if each == self.root or each == self.root.resolve():
+            if each in (self.root, self._resolved):
                 return
             if each.is_symlink():
                 raise NewsletterError("is a link, and links are not followed", at=self.relative(each))
@@ -146,7 +151,7 @@ class Workspace:
 
     def relative(self, path: Path) -> str:
         """*path* as seen from the workspace, for messages."""
-        for root in (self.root, self.root.resolve()):
+        for root in (self.root, self._resolved):
             if path.is_relative_to(root):
                 return path.relative_to(root).as_posix()
         return str(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -71,7 +73,7 @@ def test_movable_days_fall_where_they_are_known_to(name: str) -> None:
 @pytest.mark.parametrize("name", MOVABLE)
 def test_movable_days_come_once_a_year_for_a_decade(name: str) -> None:
     days = [day for year in range(2025, 2036) for day in movable_days(name, year)]
-    lengths = {(later - earlier).days for earlier, later in zip(days, days[1:], strict=False)}
+    lengths = {(later - earlier).days for earlier, later in pairwise(days)}
     # A lunar year has 354 or 355 days; one that keeps with the sun has a month more or less, Easter up to five weeks.
     assert lengths <= ({354, 355} if name in ("ramadan", "eid al-fitr", "eid al-adha") else set(range(340, 400)))
     assert len(days) >= 10
@@ -94,9 +96,8 @@ def test_movable_days_come_once_a_year_for_a_decade(name: str) -> None:
     ],
 )
 def test_a_rule_that_means_nothing_says_why(rule: str, what: str) -> None:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=re.escape(what)):
         read_rule(rule)
-    assert what in str(caught.value)
 
 
 def test_a_span_whose_end_is_out_of_reach_is_none() -> None:
