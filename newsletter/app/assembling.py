@@ -95,7 +95,7 @@ class Assembling:
         for path in settings.calendar_files:
             text = self._newsletter.workspace.optional(path)
             if text is None:
-                hint = "name a file that there is under [calendar] files, or write it"
+                hint = "newsletter init . adds the one that comes with it; others are named under [calendar] files"
                 raise SettingsError("there is no such calendar", at=path, hint=hint)
             observances, wrong = read_calendar(text, path=path)
             found |= observances
