@@ -11,6 +11,7 @@ from newsletter.content.choosing import Choice, Uses, Week, choose
 from newsletter.content.comments import comment
 from newsletter.content.dates import in_words
 from newsletter.content.draft import head, letter_id
+from newsletter.content.library import KINDS
 from newsletter.content.observances import Occurrence
 from newsletter.content.prepared import Prepared
 from newsletter.errors import NotFound
@@ -75,11 +76,12 @@ def assemble(order: Order, *, fill_feed: FillFeed) -> Assembled:
             parts.append(comment([f"{_nothing(kinds)}, or write the block here"]))
         else:
             taken.append(choice.best.prepared)
-            parts.append(choice.best.prepared.text)
+            parts.append(taken[-1].text)
     if not taken and not any(kinds == (FEED,) for kinds in order.recipe):
         hint = 'prepare some, or begin with empty blocks: newsletter new "A title"'
         raise NotFound("the library has no block for this week", at="issues/library", hint=hint)
-    title = _title(taken, order.week)
+    named, title = _title(taken, order.week)
+    parts = [_untitled(named) if named and part == named.text else part for part in parts]
     return Assembled(
         issue_id=letter_id(title, order.week.day),
         title=title,
@@ -110,11 +112,21 @@ def _told(occurrence: Occurrence) -> str:
     return f"- {in_words(occurrence.first, occurrence.last)}: {what.name}{where} ({what.source}).{note}"
 
 
-def _title(blocks: Sequence[Prepared], week: Week) -> str:
-    """What the letter is called until its editor finds better: the title of its reflection, or of any block."""
+def _title(blocks: Sequence[Prepared], week: Week) -> tuple[Prepared | None, str]:
+    """What the letter is called until its editor finds better, and the block that gave it: its reflection, or any."""
     in_order = sorted(blocks, key=lambda each: each.kind != "reflection")
-    titles = (each.block.attributes.get("title", "") for each in in_order)
-    return next((title for title in titles if _is_plain(title)), f"The week of {in_words(week.day)}")
+    titles = ((each, each.block.attributes.get("title", "")) for each in in_order)
+    return next((each for each in titles if _is_plain(each[1])), (None, f"The week of {in_words(week.day)}"))
+
+
+def _untitled(prepared: Prepared) -> str:
+    """The text of *prepared* without the title that the letter has now, so that it is not read twice."""
+    if "title" in KINDS[prepared.kind].required:
+        return prepared.text
+    fence, rest = prepared.text.split("\n", 1)
+    for quote in "\"'":
+        fence = fence.replace(f"title={quote}{prepared.block.attributes['title']}{quote} ", "", 1)
+    return f"{fence}\n{rest}"
 
 
 def _preheader(blocks: Sequence[Prepared], week: Week) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import date
 from pathlib import Path
@@ -102,6 +103,8 @@ def test_a_draft_is_made_of_what_fits_the_week_and_nothing_is_wrong_with_it(star
     assert (first["kind"], first["block"], first["observance"]) == ("quote", "rights-in-small-coin", "human-rights-day")
     text = path.read_text()
     assert '::: quote {by="Amina Mfano" role="bus driver" from="rights-in-small-coin"}' in text
+    assert 'title: "The second invitation"\n' in text
+    assert '::: reflection {from="the-second-invitation"}' in text  # its title is the letter's now
     assert "- 10 December: Human Rights Day (https://www.un.org/en/observances/human-rights-day)." in text
     checked = started.done("check", said.data["issue"])
     assert checked.stdout == ""
@@ -259,9 +262,15 @@ class Silent:
     notes = ()
 
 
-def assembled(root: Path, recipe: str, feed: type, day: date = date(2026, 12, 7)) -> tuple[Assembled, list[object]]:
+def cook_by(root: Path, recipe: str) -> None:
     settings = root / "newsletter.toml"
-    settings.write_text(f"{settings.read_text()}\n[recipe]\nblocks = {recipe}\n")
+    text, count = re.subn(r"(?m)^blocks = .*$", f"blocks = {recipe}", settings.read_text())
+    assert count == 1
+    settings.write_text(text)
+
+
+def assembled(root: Path, recipe: str, feed: type, day: date = date(2026, 12, 7)) -> tuple[Assembled, list[object]]:
+    cook_by(root, recipe)
     asked: list[object] = []
 
     def fill(since: date, tags: list[str]) -> object:
@@ -304,8 +313,7 @@ def test_a_feed_with_nothing_new_leaves_nothing(started: Workplace) -> None:
     ],
 )
 def test_a_wrong_recipe_is_named(started: Workplace, recipe: str, what: str) -> None:
-    settings = started.root / "newsletter.toml"
-    settings.write_text(f"{settings.read_text()}\n[recipe]\nblocks = {recipe}\n")
+    cook_by(started.root, recipe)
     for words in (("assemble", "--date", "2026-12-07"), ("new", "A title", "--date", "2026-12-07")):
         said = started.run(*words)
         assert said.exit_code == 2
