@@ -17,12 +17,14 @@ from newsletter.content.draft import draft
 from newsletter.content.issue import Problem, Send, Span
 from newsletter.content.parse import Defaults
 from newsletter.content.series import Series, read_series
+from newsletter.content.wording import PATH as WORDING
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
+from newsletter.rendering.difference import Difference, difference
 from newsletter.rendering.edition import Edition, Identity
 from newsletter.schedule import next_weekday
-from newsletter.settings.read import FILE
+from newsletter.settings.read import FILE, read_settings
 from newsletter.settings.values import WEEKDAYS, quiet_days
 from newsletter.sources import git
 from newsletter.usecases import approve
@@ -54,7 +56,13 @@ class Source:
         seen = json.dumps([asdict(desk.setting), desk.theme_name, asdict(desk.defaults)], default=str, sort_keys=True)
         used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
         rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
-        return {self.path: self.text, **theme, FILE: seen, "subscribers/segments.toml": rules}
+        return {self._place: self.text, **theme, FILE: seen, "subscribers/segments.toml": rules}
+
+    @property
+    def _place(self) -> str:
+        """Its file; a part's without its number, so that one that moves to another place stays approved."""
+        approval, _ = approve.paths(self.issue_id)
+        return approval.replace(".approval.toml", ".md") if "." in self.issue_id else self.path
 
 
 class Letters:
@@ -184,6 +192,21 @@ class Letters:
         approve.refuse_forgery(edition, identity=source.desk.setting.identity, rules=source.desk.segments)
         return approval, edition
 
+    def difference(self, name: str, revision: str | None = None) -> Difference:
+        """What readers would see change: since the approval of a letter, or since a *revision* of Git.
+
+        Raises NotApproved, NotFound, or IssueHasProblems if one of the two cannot be compiled.
+        """
+        after, _ = finished(self.read(name).build())
+        if revision is None:
+            texts = (self._files.optional(path) for path in approve.paths(after.issue_id))
+            _, before = approve.approved_edition(after.issue_id, *texts)
+        else:
+            with git.as_of(self._files.root, revision) as folder:
+                then = Letters(Newsletter(read_settings(folder)))
+                before, _ = finished(then.read(after.issue_id).build())
+        return difference(before, after)
+
     def read(self, name: str) -> Source:
         """The letter *name* and all that it is made from, as it is now."""
         issue_id, path, text = self._files.letter(name)
@@ -239,4 +262,7 @@ class Letters:
             theme_files=self._files.theme(settings.theme),
             segments=self.segments(),
             quiet=self._newsletter.quiet,
+            required=settings.required_blocks,
+            wording=self._files.optional(WORDING) or "",
+            off=settings.checks_off,
         )

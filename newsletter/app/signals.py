@@ -17,8 +17,11 @@ def until_stopped() -> Iterator[threading.Event]:
         asked.set()
         signal.signal(number, before[signal.Signals(number)])
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Known before the first of ours is in place: it may be needed at once. None is one that C code has put there.
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        for number in before:
+            signal.signal(number, ask)
         yield asked
     finally:
         for number, handler in before.items():

@@ -15,7 +15,7 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.app.signals import until_stopped
 from newsletter.app.ticking import Ticking
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, root_of, say, with_newsletter
-from newsletter.cli.summary import as_data, as_markdown
+from newsletter.cli.summary import as_data, as_markdown, problems_of
 from newsletter.settings.read import read_settings
 from newsletter.usecases.tick import Did
 
@@ -80,7 +80,7 @@ def _show(did: Did, *, dry_run: bool) -> None:
         print_table(columns, rows, right=(1, 2, 3, 4))
     else:
         say("Nothing is due.")
-    for problem in did.problems:
+    for problem in problems_of(did):
         say(f"problem: {problem}")
     if did.held:
         say(f"Held for being late: {people(sum(did.held.values()))}; what to do: newsletter status")
@@ -121,13 +121,16 @@ def run(ctx: click.Context, every: timedelta, health: Path | None, as_json: bool
 
     def told(beat: Beat) -> None:
         if health:
-            write_health(health, beat)
+            try:
+                write_health(health, beat)
+            except OSError as err:
+                say(f"The health file cannot be written: {err.strerror}")
         if as_json:
             did = as_data(beat.did) if beat.did else None
             click.echo(_line({"at": beat.at, "ok": beat.ok, "said": beat.said, "did": did}))
         elif beat.did is None or not beat.did.idle:
             say(f"{instant(beat.at)}: {beat.said}")
-            for problem in beat.did.problems if beat.did else ():
+            for problem in problems_of(beat.did) if beat.did else ():
                 say(f"  problem: {problem}")
 
     with until_stopped() as stop:

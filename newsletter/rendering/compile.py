@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from newsletter.content.issue import After, Block, Issue, Problem, Send, Span
 from newsletter.rendering import blocks as rendered
+from newsletter.rendering.dates import long_date
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
 from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
-from newsletter.rendering.inline import inline_css, refuse_traps
+from newsletter.rendering.inline import inline_css
 from newsletter.rendering.theme import Theme
 
 MAX_CONDITIONS = 5
@@ -58,7 +59,6 @@ def compile_issue(
     *rules* has the rule of every segment by its `segment:NAME`. *finish* is the last pass over a page; another
     one shows the page as it was before, to compare.
     """
-    refuse_traps(theme.name, theme.base_css, theme.client_css)
     marker = Marker(mark_word(_everything_in(issue, setting, theme)), custom_fields=setting.custom_fields)
     draft = _Draft(
         issue=issue,
@@ -162,7 +162,10 @@ def _variant(draft: _Draft, truth: Mapping[str, bool], finish: Callable[[str], s
 def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> str:
     issue, setting = draft.issue, draft.setting
     public = archive_url(setting.site_url, issue.id)
-    views = [rendered.view(block, number, html=html, title=issue.title, archive_url=public) for number, block in seen]
+    views = [
+        rendered.view(block, number, html=html, title=issue.title, archive_url=public, language=issue.language)
+        for number, block in seen
+    ]
     parts = [draft.theme.block(view, html=html) for view in views]
     constant = draft.marker.constant
     return draft.theme.page(
@@ -174,7 +177,7 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
                 "preheader": draft.preheader,
                 "language": issue.language,
                 "direction": issue.direction,
-                "date": rendered.long_date(issue.send.day) if isinstance(issue.send, Send) else "",
+                "date": long_date(issue.send.day, issue.language) if isinstance(issue.send, Send) else "",
             },
             "newsletter": {
                 "name": setting.identity.newsletter,

@@ -18,6 +18,7 @@ class Key:
     about: str
     default: Any = None
     field: str = ""  # of Settings, where it is not called like the key
+    secret: bool = False  # a wrong value is not repeated
 
 
 REQUIRED = object()
@@ -133,6 +134,10 @@ KEYS: dict[str, dict[str, Key]] = {
             values.one_of("own", "mailto"), "How readers leave: a page of your own, or by mail.", "own", "leave_mode"
         ),
         "mailto": Key(values.address_or_nothing, "The mailbox that takes 'leave' mails.", "", "leave_mailto"),
+    },
+    "checks": {
+        "required": Key(values.names, "The kinds of block that no letter may lack.", (), "required_blocks"),
+        "off": Key(values.reasons, "Checks that are switched off, each with its reason.", {}, "checks_off"),
     },
     "provider": {
         "name": Key(values.one_of(*CARRIERS), "Who carries the mail.", "outbox", "provider"),

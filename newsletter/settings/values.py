@@ -126,6 +126,18 @@ def fields(value: object) -> Mapping[str, str]:
     return value
 
 
+def reasons(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(why, str) and why.strip() for why in value.values()):
+        raise ValueError('a table of checks, each with its reason, such as { reading-level = "we write for lawyers" }')
+    return value
+
+
+def names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('a list of names, such as ["reflection", "action"]')  # noqa: TRY004 - shown as a wrong value
+    return tuple(name(each) for each in value)
+
+
 STATE_IN_GIT = "git+age"
 
 

@@ -16,8 +16,10 @@ THURSDAY = "2026-11-26T10:00:00+00:00"
 
 @pytest.fixture
 def started(workplace: Workplace) -> Workplace:
-    """A new newsletter, on the last Thursday of November."""
+    """A new newsletter with two letters, on the last Thursday of November."""
     workplace.done("init", str(workplace.root))
+    for letter in (workplace.root / "issues").glob("2026-12-*.md"):
+        letter.unlink()
     workplace.now = THURSDAY
     return workplace
 
