@@ -67,7 +67,7 @@ def upgrade_database(newsletter: Newsletter) -> None:
     """Make the database, or bring it to this program's version."""
     if newsletter.keeper:
         newsletter.keeper.load()
-    _upgrade(newsletter.settings.database)
+    _upgrade(newsletter.url)
     if newsletter.keeper:
         newsletter.keeper.save()
 
