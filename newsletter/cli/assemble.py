@@ -44,6 +44,7 @@ def assemble(newsletter: Newsletter, week: str | None, day: datetime | None, exp
     else:
         click.echo(name)
         if explain:
+            click.echo()
             _explain(made)
     for line in (*made.notes, *made.lacks):
         say(f"  - {line}")

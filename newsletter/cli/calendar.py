@@ -157,7 +157,7 @@ def _observance(each: Occurrence, week: CalendarWeek, *, begun: bool) -> Text:
     text = Text(f"{what.name}{' *' if what.note else ''}", style="dim" if begun else "")
     where = [] if what.region == "everywhere" else [what.region]
     until = [f"until {_short(each.last)}"] if each.first != each.last else []
-    details = ", ".join([*where, *until])
+    details = ", ".join([*where, *until]).replace(" ", "\N{NO-BREAK SPACE}")
     text.append(f"  {details}" if details else "", style="dim")
     if what.id in week.unprepared:
         text.append("  no block", style="yellow")

@@ -15,6 +15,7 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.settings.read import read_settings
 from newsletter.usecases.assemble import Assembled
 from tests.acceptance.workplace import Workplace
+from tests.contract.sources.stranger import Stranger, answer
 from tests.shelf import Shelf, Step, steps
 
 FIRST = date(2027, 1, 4)
@@ -243,7 +244,7 @@ def test_the_sample_library_has_three_of_everything_and_nothing_is_wrong_with_it
         "keep-going",
         "subscribe",
     }
-    for number in range(8):
+    for number in range(4):
         day = date.fromordinal(date(2026, 12, 7).toordinal() + 7 * number)
         issue = started.done("assemble", "--date", str(day), "--json").data["issue"]
         assert started.done("check", issue).stdout == "", issue
@@ -298,6 +299,31 @@ def test_a_feed_with_nothing_new_leaves_nothing(started: Workplace) -> None:
     made, _ = assembled(started.root, '["feed", "action"]', Silent)
     assert "feed" not in made.text
     assert started.done("check", made.issue_id).stdout == ""
+
+
+def test_real_feeds_fill_a_draft_and_a_dead_one_is_told_to_the_editor(started: Workplace) -> None:
+    (started.root / "issues" / "2026-11-30-the-quiet-half-of-the-room.md").unlink()
+    cook_by(started.root, '["reflection", "feed"]')
+    with Stranger().serving() as stranger:
+        stranger.pages["/alive"] = answer(
+            b"<rss version='2.0'><channel><title>Notes</title><item><title>About chairs</title>"
+            b"<link>https://example.org/chairs</link><pubDate>Wed, 25 Nov 2026 08:00:00 GMT</pubDate></item>"
+            b"</channel></rss>"
+        )
+        settings = started.root / "newsletter.toml"
+        feeds = [
+            f'[[feeds]]\nname = "{name}"\nurl = "{stranger.url}/{name}"\nloopback = true\n'
+            for name in ("alive", "dead")
+        ]
+        settings.write_text("\n".join([settings.read_text(), *feeds]))
+        said = started.done("assemble", "--json")
+    text = (started.root / said.data["path"]).read_text()
+    assert '::: feed {title="alive"}' in text
+    assert "About chairs" in text
+    (note,) = said.data["notes"]
+    assert note.startswith("dead: ")
+    assert f"<!-- {note} -->" in text
+    assert started.done("check", said.data["issue"]).stdout == ""
 
 
 # Recipes
