@@ -35,7 +35,7 @@ MISTAKES = {
     "link-name": ("</h1>", '</h1><p><a href="https://example.org/"></a></p>'),
     "link-in-text-block": (
         "</h1>",
-        '</h1><p style="color:#000000">A <a href="#" style="color:#222222;text-decoration:none">link</a> like words.</p>',
+        '</h1><p style="color:#000000">A<a href="#" style="color:#222222;text-decoration:none">link</a> like it.</p>',
     ),
     "document-title": ("<title>", "<title></title><title>"),
     "html-has-lang": ('<html lang="en"', "<html"),
