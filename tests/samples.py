@@ -19,10 +19,9 @@ from newsletter.rendering.inline import inline_css
 from newsletter.rendering.message import cut_edition
 from newsletter.rendering.theme import read_theme
 from newsletter.usecases.build import Desk
-from tests.unit.letters import ROOT, desk
+from tests.unit.letters import ROOT, THEMES, desk
 
 THEME = "letter"  # the one that a new newsletter begins with
-THEMES = tuple(sorted(path.parent.name for path in (ROOT / "templates").glob("*/theme.toml")))
 ISSUES = tuple(
     sorted([*(ROOT / "issues").glob("????-??-??-*.md"), *(ROOT / "issues" / "series").glob("*/[0-9][0-9]-*.md")])
 )
@@ -59,10 +58,7 @@ class Sample:
     @property
     def desk(self) -> Desk:
         """An editor's desk with its theme, and all segments a sample asks for."""
-        files = {path.name: path.read_text() for path in (ROOT / "templates" / self.theme).iterdir() if path.is_file()}
-        found = replace(
-            desk(segments={segment: {"all": []} for segment in SEGMENTS}), theme_name=self.theme, theme_files=files
-        )
+        found = desk(theme_name=self.theme, segments={segment: {"all": []} for segment in SEGMENTS})
         if not self.is_part:
             return found
         return replace(found, defaults=replace(found.defaults, since=date(2026, 11, 23)))

@@ -9,27 +9,34 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from newsletter.app.carriers import takes_whole
 from newsletter.app.newsletter import Newsletter
+from newsletter.app.pictures import Pictures
+from newsletter.app.recipe import recipe_of
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
 from newsletter.content.issue import Problem, Send, Span
 from newsletter.content.parse import Defaults
 from newsletter.content.series import Series, read_series
+from newsletter.content.wording import PATH as WORDING
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
+from newsletter.rendering.difference import Difference, difference
 from newsletter.rendering.edition import Edition, Identity
 from newsletter.schedule import next_weekday
-from newsletter.settings.read import FILE
+from newsletter.settings.read import FILE, read_settings
 from newsletter.settings.values import WEEKDAYS, quiet_days
 from newsletter.sources import git
 from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval
 from newsletter.usecases.build import Built, Desk, build, finished
 from newsletter.usecases.fill import filler
+from newsletter.usecases.inside import refuse_inside
 from newsletter.usecases.prepare import gaps
 
+LOCK = "requirements.lock"
 ALL_ZONES = timedelta(days=2)  # from the first minute of a letter's day until its day is over in every zone
 
 
@@ -41,19 +48,31 @@ class Source:
     path: str
     text: str
     desk: Desk
+    pictures: Pictures
+    lock: str | None  # the versions of everything that compiles it, where the workspace pins them
 
     def build(self) -> Built:
         """The letter, built, with its problems."""
         return build(self.text, path=self.path, issue_id=self.issue_id, desk=self.desk)
 
-    def inputs(self, edition: Edition) -> dict[str, str]:
+    def inputs(self, edition: Edition) -> dict[str, str | bytes]:
         """All that *edition* was made from, by file; of newsletter.toml only what readers could see."""
         desk = self.desk
+        seen_too = ["pictures inside"] if desk.inline and edition.images else []
         theme = {f"templates/{desk.theme_name}/{file}": content for file, content in desk.theme_files.items()}
-        seen = json.dumps([asdict(desk.setting), desk.theme_name, asdict(desk.defaults)], default=str, sort_keys=True)
+        look = [asdict(desk.setting), desk.theme_name, asdict(desk.defaults), *seen_too]
+        seen = json.dumps(look, default=str, sort_keys=True)
         used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
         rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
-        return {self.path: self.text, **theme, FILE: seen, "subscribers/segments.toml": rules}
+        pictures = self.pictures.contents(image.file for image in edition.images)
+        lock = {LOCK: self.lock} if self.lock is not None else {}
+        return {self._place: self.text, **theme, **pictures, **lock, FILE: seen, "subscribers/segments.toml": rules}
+
+    @property
+    def _place(self) -> str:
+        """Its file; a part's without its number, so that one that moves to another place stays approved."""
+        approval, _ = approve.paths(self.issue_id)
+        return approval.replace(".approval.toml", ".md") if "." in self.issue_id else self.path
 
 
 class Letters:
@@ -66,7 +85,10 @@ class Letters:
 
     def check(self, name: str) -> Built:
         """The letter *name*, built, and what is wrong with it, with its approval, and with it for this list."""
-        source = self.read(name)
+        return self.checked(self.read(name))
+
+    def checked(self, source: Source) -> Built:
+        """As `check`, of what was read before."""
         built = source.build()
         problems = [*built.problems, *self._lacking(built), *self._drift(source, built)]
         return replace(built, problems=tuple(problems))
@@ -92,17 +114,19 @@ class Letters:
         if text is None or built.edition is None or gone_out:
             return []
         approval = approve.read_approval(text, at=approval_path)
-        if approval.edition == built.edition.hash and body == built.edition.to_bytes().decode():
-            return []
         what = f"this is not what was approved as revision {approval.revision}"
-        return [
-            Problem(at=Span(source.path), what=what, hint=f"look at it, then: newsletter approve {source.issue_id}")
-        ]
+        if approval.edition == built.edition.hash and body == built.edition.to_bytes().decode():
+            changed = approve.changes(approval, source.inputs(built.edition))
+            what = f"changed since it was approved, though readers see no difference: {', '.join(changed)}"
+            if not changed:
+                return []
+        hint = f"look at it (newsletter diff {source.issue_id}), then: newsletter approve {source.issue_id}"
+        return [Problem(at=Span(source.path), what=what, hint=hint, check="approved")]
 
     def message_for(self, name: str, person: Subscriber | None) -> tuple[bytes, bytes, bytes]:
         """(HTML, text, whole message) of a letter for *person*, or for a reader nobody knows anything about."""
         edition, cut = finished(self.read(name).build())
-        links_of = self._newsletter.links_for(edition.identity) if person else self._example_links
+        links_of = self._newsletter.links_for(edition.identity) if person else self.example_links
         person = person or Subscriber(id=0, address="reader@example.org")
         now = self._newsletter.clock()
         fill = filler(edition, links_of, cut=cut)
@@ -130,7 +154,7 @@ class Letters:
         here = self._newsletter
         edition, cut = finished(self.read(name).build())
         person = SqlPeople(here.database).find(address) if here.has_database() else None
-        fill = filler(edition, here.links_for(edition.identity) if person else self._example_links, cut=cut)
+        fill = filler(edition, here.links_for(edition.identity) if person else self.example_links, cut=cut)
         with closing(carrier(here.settings, lanes=1, stop=lambda: False, clock=here.clock)) as provider:
             return send_proof(
                 fill,
@@ -140,15 +164,17 @@ class Letters:
                 now=here.clock(),
             )
 
-    def _example_links(self, _person: Subscriber, _at: datetime) -> dict[str, str]:
+    def example_links(self, _person: Subscriber, _at: datetime) -> dict[str, str]:
+        """Personal addresses that are nobody's."""
         site = self._newsletter.settings.site_url
         return {"unsubscribe_url": f"{site}/leave/example", "preferences_url": f"{site}/preferences/example"}
 
     def new(self, title: str, day: date | None) -> Path:
-        """The path of a new letter for *day* or the next that is not quiet, with the blocks most letters have."""
+        """The path of a new letter for *day* or the next that is not quiet, with the blocks of the recipe."""
         here = self._newsletter
         day = day or next_weekday(here.clock().date(), WEEKDAYS.index(here.settings.weekday), quiet=here.quiet)
-        issue_id, text = draft(title, day=day, at=self._newsletter.settings.time)
+        kinds = [step[0] for step in recipe_of(here.settings)]
+        issue_id, text = draft(title, day=day, at=here.settings.time, kinds=kinds)
         return self._files.write(f"issues/{issue_id}.md", text.encode())
 
     def approve(self, source: Source, built: Built) -> tuple[Approval, bool]:
@@ -179,13 +205,38 @@ class Letters:
         approval_text, body = (self._files.optional(path) for path in approve.paths(source.issue_id))
         approval, edition = approve.approved_edition(source.issue_id, approval_text, body)
         approve.refuse_changes(approval, source.inputs(edition))
+        refuse_inside(edition, takes_whole=takes_whole(self._newsletter.settings))
         approve.refuse_forgery(edition, identity=source.desk.setting.identity, rules=source.desk.segments)
         return approval, edition
+
+    def difference(self, name: str, revision: str | None = None) -> Difference:
+        """What readers would see change: since the approval of a letter, or since a *revision* of Git.
+
+        Raises NotApproved, NotFound, or IssueHasProblems if one of the two cannot be compiled.
+        """
+        after, _ = finished(self.read(name).build())
+        if revision is None:
+            texts = (self._files.optional(path) for path in approve.paths(after.issue_id))
+            _, before = approve.approved_edition(after.issue_id, *texts)
+        else:
+            with git.as_of(self._files.root, revision) as folder:
+                then = Letters(Newsletter(read_settings(folder)))
+                before, _ = finished(then.read(after.issue_id).build())
+        return difference(before, after)
 
     def read(self, name: str) -> Source:
         """The letter *name* and all that it is made from, as it is now."""
         issue_id, path, text = self._files.letter(name)
-        return Source(issue_id=issue_id, path=path, text=text, desk=self._desk(issue_id))
+        pictures = Pictures(self._files, letter=path)
+        desk = self._desk(issue_id, pictures)
+        return Source(
+            issue_id=issue_id,
+            path=path,
+            text=text,
+            desk=desk,
+            pictures=pictures,
+            lock=self._files.optional(LOCK),
+        )
 
     def series_of(self, part_id: str) -> Series:
         """What the parts of a series have in common. Raises SettingsError."""
@@ -201,7 +252,7 @@ class Letters:
     def _now(self) -> datetime:
         return self._newsletter.clock()
 
-    def _desk(self, issue_id: str) -> Desk:
+    def _desk(self, issue_id: str, pictures: Pictures) -> Desk:
         settings = self._newsletter.settings
         defaults = Defaults(at=settings.time, audience=settings.audience, language=settings.language)
         if "." in issue_id:
@@ -237,4 +288,10 @@ class Letters:
             theme_files=self._files.theme(settings.theme),
             segments=self.segments(),
             quiet=self._newsletter.quiet,
+            picture_of=pictures.picture,
+            inline=settings.inline_images,
+            carries_inline=takes_whole(settings),
+            required=settings.required_blocks,
+            wording=self._files.optional(WORDING) or "",
+            off=settings.checks_off,
         )

@@ -14,16 +14,22 @@ from typing import Any
 import click
 
 from newsletter import __version__
-from newsletter.errors import NewsletterError
+from newsletter.errors import INTERNAL_ERROR, NewsletterError
 
 # Where each command lives and its first line of help, which a test holds equal to the command's own.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Letters": {
         "init": ("newsletter.cli.system:init", "Start a newsletter in FOLDER."),
         "new": ("newsletter.cli.issue:new", "Begin a new letter called TITLE."),
-        "check": ("newsletter.cli.issue:check", "Find what is wrong with letters before anyone else does."),
+        "assemble": ("newsletter.cli.assemble:assemble", "Make a week's draft from prepared blocks."),
+        "blocks": ("newsletter.cli.assemble:blocks", "Show the block library: what was used when, and what is next."),
+        "calendar": ("newsletter.cli.calendar:calendar", "Show the coming weeks: letters, observances, gaps."),
+        "feeds": ("newsletter.cli.feeds:feeds", "List the feeds, and what each would give a letter now."),
+        "check": ("newsletter.cli.check:check", "Find what is wrong with letters before anyone else does."),
+        "preview": ("newsletter.cli.preview:preview", "Show a letter in the browser, and again at every save."),
         "render": ("newsletter.cli.issue:render", "Print a letter, as its file is now, the way a reader would get it."),
         "proof": ("newsletter.cli.issue:proof", "Send a letter, as its file is now, to one address as a proof."),
+        "diff": ("newsletter.cli.diff:diff", "Show what changed in a letter as readers see it."),
         "approve": ("newsletter.cli.issue:approve", "Freeze a letter as it is now: exactly this will be sent."),
     },
     "Sending": {
@@ -43,6 +49,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "People": {
         "subscribers": ("newsletter.cli.subscribers:subscribers", "The list: import, export, add, show, stats."),
     },
+    "Publishing": {
+        "site": ("newsletter.cli.publish:site", "The public pages of letters: build."),
+    },
     "System": {
         "doctor": ("newsletter.cli.system:doctor", "Look whether everything needed is in place."),
         "db": ("newsletter.cli.system:db", "The database: upgrade."),
@@ -50,8 +59,6 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}
-
-INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h: a bug, as opposed to anything a person did
 
 
 class LazyGroup(click.Group):

@@ -77,14 +77,33 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right:
     Console(highlight=False, width=width).print(table)
 
 
-def print_problems(problems: Iterable[Problem]) -> None:
-    """Problems as `path:line: what`, each with what to do about it."""
+_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_LINE = 96  # characters of a line of the letter that are shown with a problem
+
+
+def print_problems(problems: Iterable[Problem], line: Callable[[str, int], str] = lambda _path, _line: "") -> None:
+    """Problems as `path:line: level: what`, each with its *line* of the file and what to do about it."""
     for problem in problems:
-        colour = "red" if problem.level.value == "error" else "yellow"
         place = click.style(one_line(str(problem.at)), bold=True)  # a file's name may hold anything
-        click.echo(f"{place}: {click.style(problem.level.value, fg=colour)}: {problem.what}")
+        level = click.style(problem.level.value, fg=_COLOURS[problem.level.value])
+        rule = click.style(f"  ({problem.check})", dim=True) if problem.check else ""
+        click.echo(f"{place}: {level}: {problem.what}{rule}")
+        if shown := one_line(line(problem.at.path, problem.at.line)).strip():
+            click.echo(click.style(f"    │ {shown[:_LINE]}{'…' if len(shown) > _LINE else ''}", dim=True))
         if problem.hint:
             click.echo(f"    {problem.hint}")
+
+
+def problem_as_data(problem: Problem) -> dict[str, object]:
+    """A problem for machines."""
+    return {
+        "path": problem.at.path,
+        "line": problem.at.line,
+        "level": problem.level,
+        "check": problem.check,
+        "what": problem.what,
+        "hint": problem.hint,
+    }
 
 
 def confirm(question: str, *, yes: bool) -> bool:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections import Counter
+from typing import Any, ClassVar
 
 from newsletter.errors import SettingsError
 from newsletter.rendering.holes import marks
@@ -26,39 +26,26 @@ cssutils.ser.prefs.minimizeColorHash = False  # not every mail client reads #fff
 cssutils.util._defaultFetcher = lambda _url: (None, "")  # noqa: SLF001 - its only switch; nothing is ever fetched
 
 DOCTYPE = "<!DOCTYPE html>"
-
-# Rules premailer or a mail client would ruin, with the reason (pattern, reason).
-_BASE_TRAPS = (
-    (r"@[a-z-]+", "at-rules are dropped while inlining; put them into client.css"),
-    (r"!important", "inline styles cannot be important"),
-    (r"[\w)*\]]\s*\[[^\]]*\][^{]*\{|^\s*\[", "attribute selectors get the wrong weight while inlining"),
-    (
-        r"[a-z0-9*.)]:(?:hover|focus|link|visited|active|nth|not|is|where|first|last|before|after)\b",
-        "pseudo-classes cannot be inlined; put them into client.css",
-    ),
-    (r"\bvar\(", "custom properties are not resolved; write the value"),
-    (r"\b(?:rgba?|hsla?)\(", "mail clients drop the whole style; write six hexadecimal digits"),
-    (r"gradient\(", "the plain background before it is lost while inlining"),
-)
-_ANY_TRAPS = ((r"@import", "nothing is fetched while inlining, and mail clients ignore it"),)
+_SHEETS = 16  # style sheets whose rules are kept read; a newsletter has one or two
 
 
-def refuse_traps(name: str, base_css: str, client_css: str) -> None:
-    """Raise SettingsError at the first rule of the theme's styles that would be ruined on the way."""
-    for file, css, traps in (("base.css", base_css, _BASE_TRAPS + _ANY_TRAPS), ("client.css", client_css, _ANY_TRAPS)):
-        bare = re.sub(r"/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), css, flags=re.DOTALL)
-        for pattern, reason in traps:
-            found = re.search(pattern, bare, re.MULTILINE)
-            if found:
-                line = bare.count("\n", 0, found.start()) + 1
-                raise SettingsError(
-                    f"{found[0].strip()!r} will not survive", at=f"templates/{name}/{file}:{line}", hint=reason
-                )
+class _Inliner(Premailer):  # type: ignore[misc]  # it ships no types
+    """Premailer, which here reads a sheet once, however many pages it is for: all variants and all saves share it."""
+
+    _known: ClassVar[dict[tuple[str, int], Any]] = {}
+
+    def _parse_style_rules(self, css_body: str, ruleset_index: int) -> Any:  # noqa: ANN401 - its own triple tuples
+        key = (css_body, ruleset_index)
+        if key not in self._known:
+            if len(self._known) >= _SHEETS:
+                self._known.clear()
+            self._known[key] = super()._parse_style_rules(css_body, ruleset_index)
+        return self._known[key]
 
 
 def inline_css(page: str) -> str:
     """*page* with its base styles inlined; blocks marked `data-premailer="ignore"` stay byte for byte."""
-    inlined: str = Premailer(
+    inlined: str = _Inliner(
         page,
         strip_important=False,
         allow_network=False,

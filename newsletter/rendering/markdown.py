@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -11,7 +13,10 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from newsletter.rendering.holes import MARK
+
 WIDTH = 76
+_NAME = "\0" * 9  # as long as a first name, and nothing that a letter could hold
 
 
 def _mark(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's own signature
@@ -43,13 +48,26 @@ _RENDERER = RendererHTML()
 
 
 def tokens_of(source: str) -> list[Token]:
-    """The block tokens of *source*; `map` of each says on which of its lines it stands, from 0."""
-    return _PARSER.parse(source)
+    """The block tokens of *source*; `map` of each says on which of its lines it stands, from 0.
+
+    They are shared by all who ask, so nobody changes one.
+    """
+    return list(_parsed(source))
+
+
+@lru_cache(maxsize=512)  # both surfaces and the checks ask for every block, and a preview at every save
+def _parsed(source: str) -> tuple[Token, ...]:
+    return tuple(_PARSER.parse(source))
 
 
 def inline_tokens(source: str) -> list[Token]:
     """The inline tokens of one line of *source*, as a list with one `inline` token."""
     return _PARSER.parseInline(source)
+
+
+def address(typed: str) -> str:
+    """An address as it travels: in ASCII, the way links in a text are written."""
+    return _PARSER.normalizeLink(typed)
 
 
 class Html:
@@ -63,12 +81,13 @@ class Html:
         """Block tokens as HTML."""
         steps = sorted({token.tag for token in tokens if token.type == "heading_open"})
         level = self._top - 1
+        shown = []
         for token in tokens:
             if token.type == "heading_open":
                 level = min(self._top + steps.index(token.tag), level + 1, 6)
-            if token.type in ("heading_open", "heading_close"):
-                token.tag = f"h{level}"
-        return Markup(_RENDERER.render(tokens, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
+            heading = token.type in ("heading_open", "heading_close")
+            shown.append(token.copy(tag=f"h{level}") if heading else token)
+        return Markup(_RENDERER.render(shown, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
 
     def inline(self, tokens: Sequence[Token]) -> Markup:
         """Inline tokens as HTML."""
@@ -144,7 +163,7 @@ class Text:
                 case "em_open" | "em_close":
                     out.append("_")
                 case "image":
-                    out.append(token.content)
+                    out.append(f"[{token.content}]")
                 case "link_open":
                     links.append((len(out), str(token.attrGet("href") or "")))
                 case "link_close":
@@ -166,11 +185,17 @@ def closing(tokens: Sequence[Token], start: int) -> int:
 
 
 def wrap(text: str, indent: int = 0, *, width: int = WIDTH) -> str:
-    """*text* filled to *width* columns; lines after the first hang by *indent*."""
-    return "\n".join(
+    """*text* filled to *width* columns; lines after the first hang by *indent*.
+
+    A mark counts for as much as what will stand in its place, which is mostly a first name.
+    """
+    marks = iter([mark[0] for mark in MARK.finditer(text)])
+    text = MARK.sub(_NAME, text)
+    filled = "\n".join(
         textwrap.fill(line, width=width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
         for line in text.split("\n")
     )
+    return re.sub(_NAME, lambda _name: next(marks), filled)
 
 
 def underline(title: str, rule: str = "-") -> str:

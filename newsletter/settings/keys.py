@@ -18,6 +18,7 @@ class Key:
     about: str
     default: Any = None
     field: str = ""  # of Settings, where it is not called like the key
+    secret: bool = False  # a wrong value is not repeated
 
 
 REQUIRED = object()
@@ -99,7 +100,23 @@ KEYS: dict[str, dict[str, Key]] = {
             values.one_text, "Why a reader gets this letter.", "You receive this letter because you asked for it."
         ),
     },
-    "site": {"url": Key(values.site, "Where your pages are.", REQUIRED, "site_url")},
+    "site": {
+        "url": Key(values.site, "Where your pages are.", REQUIRED, "site_url"),
+        "check": Key(
+            values.yes_or_no,
+            "Before a letter leaves, see that its page and its pictures are there.",
+            default=True,
+            field="site_check",
+        ),
+    },
+    "images": {
+        "inline": Key(
+            values.yes_or_no,
+            "Send pictures inside the message, rather than have them fetched from the site.",
+            default=False,
+            field="inline_images",
+        ),
+    },
     "schedule": {
         "time": Key(values.clock, "The time of day letters are due, unless they say otherwise.", time(8)),
         "weekday": Key(values.one_of(*values.WEEKDAYS), "The day new letters are for.", "monday"),
@@ -109,11 +126,34 @@ KEYS: dict[str, dict[str, Key]] = {
         ),
         "window_hours": Key(values.hours, "How long after its due time a letter may still leave.", 36),
     },
+    "recipe": {
+        "blocks": Key(
+            values.recipe,
+            "The kinds of block a letter is made of, in their order; `or` where one of several will do.",
+            ("quote", "reflection", "steps or learn", "action", "spread-the-word", "keep-going", "subscribe"),
+            "recipe",
+        ),
+    },
+    "calendar": {
+        "files": Key(
+            values.paths,
+            "The awareness calendars; an entry of a later file stands in for one of the same name.",
+            ("templates/calendar.toml",),
+            "calendar_files",
+        ),
+        "regions": Key(
+            values.words, "Whose observances count, beside those of everywhere; none is all.", (), "calendar_regions"
+        ),
+    },
     "leave": {
         "mode": Key(
             values.one_of("own", "mailto"), "How readers leave: a page of your own, or by mail.", "own", "leave_mode"
         ),
         "mailto": Key(values.address_or_nothing, "The mailbox that takes 'leave' mails.", "", "leave_mailto"),
+    },
+    "checks": {
+        "required": Key(values.names, "The kinds of block that no letter may lack.", (), "required_blocks"),
+        "off": Key(values.reasons, "Checks that are switched off, each with its reason.", {}, "checks_off"),
     },
     "provider": {
         "name": Key(values.one_of(*CARRIERS), "Who carries the mail.", "outbox", "provider"),
@@ -122,6 +162,7 @@ KEYS: dict[str, dict[str, Key]] = {
         ),
         "lanes": Key(values.whole(1, 64), "How many batches one sender has in hand at once.", 2),
     },
+    "preview": {"editor": Key(values.editor_link, "A link that opens {path} at {line} in your editor.", "")},
     "canary": {
         "people": Key(
             values.whole(0, 100_000), "How many get a long letter first; 0 is no canary.", 100, "canary_people"

@@ -13,6 +13,7 @@ from typing import Any
 
 from newsletter.errors import SettingsError
 from newsletter.settings import values as allowed
+from newsletter.settings.feeds import FEED, MAX_FEEDS, Feed
 from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED, SECRETS, Key
 
 FILE = "newsletter.toml"
@@ -44,19 +45,28 @@ class Settings:
     list_id: str
     reason: str
     site_url: str
+    site_check: bool  # see that a letter's page and pictures are there before it leaves
+    inline_images: bool
     time: time
     weekday: str
     quiet: tuple[str, ...]
     veto_hours: int
     window_hours: int
+    recipe: tuple[str, ...]  # steps: a kind of block each, or several with "or" between them
+    calendar_files: tuple[str, ...]
+    calendar_regions: tuple[str, ...]  # none is all
+    required_blocks: tuple[str, ...]
+    checks_off: Mapping[str, str]  # id → why
     leave_mode: str
     leave_mailto: str
     fields: Mapping[str, str]  # name → what it means
+    feeds: tuple[Feed, ...]
     provider: str
     carrier: Mapping[str, Any]  # the section of the provider's name
     secrets: Mapping[str, str] = field(repr=False)  # those of the provider; never from newsletter.toml
     rate: float
     lanes: int
+    editor: str  # a link with {path} and {line}, "" = none
     canary_people: int
     canary_minutes: int
     halt_percent: int
@@ -104,15 +114,14 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
 
 def _checked(data: dict[str, Any]) -> dict[str, Any]:
     """The value of every field of Settings that newsletter.toml decides."""
+    feeds = _feeds(data.pop("feeds", []))
     for name, content in data.items():
         if name not in KEYS[""] and (name not in (*KEYS, *CARRIERS, "fields") or not isinstance(content, dict)):
-            known = [*KEYS[""], *KEYS, *CARRIERS, "fields"]
+            known = [*KEYS[""], *KEYS, *CARRIERS, "fields", "feeds"]
             raise SettingsError(f"unknown section or key {name!r}", at=FILE, hint=_nearest(name, known))
     for section, keys in (KEYS | CARRIERS).items():
-        for name in data.get(section, {}):
-            if name not in keys:
-                raise SettingsError(f"unknown key {name!r}", at=f"{FILE} [{section}]", hint=_nearest(name, keys))
-    values = {"fields": _try(allowed.fields, data.get("fields", {}), f"{FILE} [fields]")}
+        _refuse_unknown(data.get(section, {}), keys, at=f"{FILE} [{section}]")
+    values = {"feeds": feeds, "fields": _try(allowed.fields, data.get("fields", {}), f"{FILE} [fields]")}
     for section, keys in KEYS.items():
         table = data.get(section, {}) if section else data
         values |= _section(table, keys, at=f"{FILE} [{section}]" if section else FILE)
@@ -122,11 +131,35 @@ def _checked(data: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
+def _feeds(tables: object) -> tuple[Feed, ...]:
+    """The feeds, in their order. Their names differ, so that a note about one says which."""
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        hint = 'write a line [[feeds]], then name = "…" and url = "https://…"'
+        raise SettingsError("feeds is no list of tables", at=FILE, hint=hint)
+    if len(tables) > MAX_FEEDS:
+        raise SettingsError(f"{len(tables)} feeds; there may be {MAX_FEEDS}", at=f"{FILE} [[feeds]]")
+    feeds: dict[str, Feed] = {}
+    for number, table in enumerate(tables, start=1):
+        at = f"{FILE} [[feeds]] {number}"
+        _refuse_unknown(table, FEED, at=at)
+        feed = Feed(**_section(table, FEED, at=at))
+        if feed.name in feeds:
+            raise SettingsError(f"a second feed called {feed.name!r}", at=at, hint="call one of them otherwise")
+        feeds[feed.name] = feed
+    return tuple(feeds.values())
+
+
+def _refuse_unknown(table: Iterable[str], keys: Mapping[str, Key], *, at: str) -> None:
+    for name in table:
+        if name not in keys:
+            raise SettingsError(f"unknown key {name!r}", at=at, hint=_nearest(name, keys))
+
+
 def _section(table: Mapping[str, object], keys: Mapping[str, Key], *, at: str) -> dict[str, Any]:
     values = {}
     for name, key in keys.items():
         if name in table:
-            values[key.field or name] = _try(key.check, table[name], f"{at} {name}")
+            values[key.field or name] = _try(key.check, table[name], f"{at} {name}", secret=key.secret)
         elif key.default is REQUIRED:
             raise SettingsError(f"{name!r} is missing", at=at, hint=key.about)
         else:

@@ -82,7 +82,7 @@ def _is_quiet_day(day: str) -> bool:
 
 def site(value: object) -> str:
     text = one_text(value).rstrip("/")
-    if not re.fullmatch(r"https://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
+    if not re.fullmatch(r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
         raise ValueError('an address such as "https://letters.example.org"')
     return text
 
@@ -124,6 +124,18 @@ def fields(value: object) -> Mapping[str, str]:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or not isinstance(about, str):
             raise ValueError('lines such as pronouns = "what it means"')
     return value
+
+
+def reasons(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(why, str) and why.strip() for why in value.values()):
+        raise ValueError('a table of checks, each with its reason, such as { reading-level = "we write for lawyers" }')
+    return value
+
+
+def names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('a list of names, such as ["reflection", "action"]')  # noqa: TRY004 - shown as a wrong value
+    return tuple(name(each) for each in value)
 
 
 STATE_IN_GIT = "git+age"
@@ -192,3 +204,30 @@ def api(value: object) -> str:
 
 def api_or_nothing(value: object) -> str:
     return "" if value == "" else api(value)
+
+
+def editor_link(value: object) -> str:
+    text = text_or_nothing(value)
+    if text and not re.fullmatch(r"(?!https?:)[a-z][a-z0-9+.-]*://\S*\{path\}\S*", text):
+        raise ValueError('a link such as "vscode://file/{path}:{line}"')
+    return text
+
+
+def recipe(value: object) -> tuple[str, ...]:
+    form = r"[a-z]+(-[a-z]+)*( or [a-z]+(-[a-z]+)*)*"
+    if not isinstance(value, list) or not value or not all(isinstance(e, str) and re.fullmatch(form, e) for e in value):
+        raise ValueError('a list of kinds such as ["quote", "reflection", "steps or learn", "action"]')
+    return tuple(value)
+
+
+def paths(value: object) -> tuple[str, ...]:
+    form = r"[\w-][\w.-]*(/[\w-][\w.-]*)*\.toml"
+    if not isinstance(value, list) or not all(isinstance(each, str) and re.fullmatch(form, each) for each in value):
+        raise ValueError('a list of files of this newsletter such as ["templates/calendar.toml"]')
+    return tuple(value)
+
+
+def words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
+        raise ValueError('a list of words such as ["US", "UK"]')
+    return tuple(value)

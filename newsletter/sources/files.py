@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from newsletter.errors import NewsletterError, NotFound
@@ -34,6 +35,10 @@ class Workspace:
         """Work below *root*."""
         self.root = root
 
+    @cached_property
+    def _resolved(self) -> Path:
+        return self.root.resolve()
+
     def letter_ids(self) -> list[str]:
         """The ids of all letters, oldest first: `issues/<date>-*.md`, or such a folder with an index.md."""
         folder = self.root / "issues"
@@ -43,26 +48,32 @@ class Workspace:
         found |= {path.parent.name for path in folder.glob("*/index.md") if _LETTER.fullmatch(path.parent.name)}
         return sorted(found)
 
-    def series(self) -> dict[str, list[str]]:
-        """The ids of the parts of every series in their order: `issues/series/<series>/<number>-<part>.md`.
+    def series(self) -> list[str]:
+        """The names of all series: the folders in `issues/series`."""
+        return sorted(path.name for path in (self.root / "issues" / "series").glob("*") if path.is_dir())
 
-        Raises NewsletterError where two parts of one are called the same.
+    def parts(self, series: str) -> list[str]:
+        """The ids of the parts of a series in their order: `issues/series/<series>/<number>-<part>.md`.
+
+        Raises NewsletterError where two of them are called the same.
         """
-        found: dict[str, list[tuple[int, str]]] = {}
-        for path in sorted((self.root / "issues" / "series").glob("*/*.md")):
-            if part := _PART.fullmatch(path.stem):
-                found.setdefault(path.parent.name, []).append((int(part[1]), part[2]))
-        for name, parts in found.items():
-            slugs = [slug for _, slug in parts]
-            twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
-            if twice:
-                hint = "readers get a part once, by its name: call one of them otherwise"
-                raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{name}", hint=hint)
-        return {name: [f"{name}.{slug}" for _, slug in sorted(parts)] for name, parts in sorted(found.items())}
+        files = (_PART.fullmatch(path.stem) for path in (self.root / "issues" / "series" / series).glob("*.md"))
+        parts = sorted((int(found[1]), found[2]) for found in files if found)
+        slugs = [slug for _, slug in parts]
+        twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
+        if twice:
+            hint = "readers get a part once, by its name: call one of them otherwise"
+            raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{series}", hint=hint)
+        return [f"{series}.{slug}" for slug in slugs]
+
+    def library(self) -> dict[str, str]:
+        """The texts of all prepared blocks by their path, `issues/library/<kind>/<name>.md`, in order."""
+        paths = sorted((self.root / "issues" / "library").glob("*/*.md"))
+        return {self.relative(path): self.read_text(path) for path in paths}
 
     def all_ids(self) -> list[str]:
         """The ids of all letters and all parts of series."""
-        return self.letter_ids() + [part for parts in self.series().values() for part in parts]
+        return self.letter_ids() + [part for series in self.series() for part in self.parts(series)]
 
     def letter(self, name: str) -> tuple[str, str, str]:
         """(id, path within the workspace, text) of the letter *name*: an id, or a path to its file.
@@ -70,6 +81,9 @@ class Workspace:
         Raises NotFound, or NewsletterError if the file cannot be read as UTF-8.
         """
         folder, letter_id = self.root / "issues", issue_id(name)
+        if (folder / f"{letter_id}.md").is_file() and (folder / letter_id / "index.md").is_file():
+            hint = f"keep one of {letter_id}.md and {letter_id}/index.md; its pictures may stay where they are"
+            raise NewsletterError("two files are this letter", at=f"issues/{letter_id}", hint=hint)
         for path in (folder / f"{letter_id}.md", folder / letter_id / "index.md", *self._parts(letter_id)):
             if path.is_file() and self._is_named(path, name):
                 return letter_id, self.relative(path), self.read_text(path)
@@ -109,19 +123,25 @@ class Workspace:
             if path.is_file() and path.suffix in (".toml", ".css", ".j2")
         }
 
+    def approvals(self) -> list[str]:
+        """The paths of all approvals, those of letters that are gone too."""
+        folder = self.root / "issues"
+        found = [*folder.glob("*.approval.toml"), *folder.glob("series/*/*.approval.toml")]
+        return sorted(self.relative(path) for path in found)
+
     def optional(self, name: str) -> str | None:
         """The text of a file within the workspace, None if there is none."""
         path = self.root / name
         return self.read_text(path) if path.is_file() else None
 
+    def line(self, name: str, number: int) -> str:
+        """The line of that *number*, from 1, of a file within the workspace; "" if there is none."""
+        lines = (self.optional(name) or "").split("\n")
+        return lines[number - 1] if 0 < number <= len(lines) else ""
+
     def read_text(self, path: Path) -> str:
         """The text of a file; says where it stops being UTF-8, and what it cannot read."""
-        at = self.relative(path)
-        self._refuse_links(path)
-        try:
-            raw = path.read_bytes()
-        except OSError as err:
-            raise NewsletterError(f"cannot be read: {err.strerror}", at=at) from err
+        at, raw = self.relative(path), self.read_bytes(path)
         try:
             return raw.decode()
         except UnicodeDecodeError as err:
@@ -130,10 +150,21 @@ class Workspace:
                 "the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor"
             ) from err
 
+    def read_bytes(self, path: Path, *, limit: int | None = None) -> bytes:
+        """The bytes of a file, if there are no more than *limit* of them. Raises NewsletterError."""
+        at = self.relative(path)
+        self._refuse_links(path)
+        try:
+            if limit is not None and path.stat().st_size > limit:
+                raise NewsletterError(f"has more than {limit // 1_000_000} MB", at=at, hint="save it smaller")
+            return path.read_bytes()
+        except OSError as err:
+            raise NewsletterError(f"cannot be read: {err.strerror}", at=at) from err
+
     def _refuse_links(self, path: Path) -> None:
         """Raise NewsletterError if *path* leads through a link: it might name a key, or a place elsewhere."""
         for each in (path, *path.parents):
-            if each == self.root or each == self.root.resolve():
+            if each in (self.root, self._resolved):
                 return
             if each.is_symlink():
                 raise NewsletterError("is a link, and links are not followed", at=self.relative(each))
@@ -141,13 +172,15 @@ class Workspace:
 
     def relative(self, path: Path) -> str:
         """*path* as seen from the workspace, for messages."""
-        for root in (self.root, self.root.resolve()):
+        for root in (self.root, self._resolved):
             if path.is_relative_to(root):
                 return path.relative_to(root).as_posix()
         return str(path)
 
-    def write(self, name: str, content: bytes, *, replace: bool = False, secret: bool = False) -> Path:
-        """Write a file whole or not at all; *secret* is for its owner's eyes alone.
+    def write(
+        self, name: str, content: bytes, *, replace: bool = False, secret: bool = False, program: bool = False
+    ) -> Path:
+        """Write a file whole or not at all; *secret* is for its owner's eyes alone, a *program* can be run.
 
         Raises NewsletterError if it exists and *replace* is False.
         """
@@ -157,8 +190,22 @@ class Workspace:
         self._refuse_links(path)
         with _telling(name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, content, mode=0o600 if secret else 0o644)
+            _write_whole(path, content, mode=0o600 if secret else 0o755 if program else 0o644)
         return path
+
+    def remove(self, name: str) -> None:
+        """Remove a file, and the folder it leaves empty."""
+        path = self.root / name
+        self._refuse_links(path)
+        with _telling(name):
+            path.unlink(missing_ok=True)
+            if path.parent != self.root and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+    def matching(self, *patterns: str) -> dict[str, bytes]:
+        """The files below this folder whose paths match one of *patterns*, with what is in them; links are none."""
+        found = {path for pattern in patterns for path in self.root.glob(pattern) if path.is_file()}
+        return {self.relative(path): self.read_bytes(path) for path in sorted(found) if not path.is_symlink()}
 
 
 def _write_whole(path: Path, content: bytes, *, mode: int) -> None:
@@ -205,12 +252,25 @@ def lines_of(path: Path) -> Iterator[str]:
 
 def starter() -> Mapping[str, Path]:
     """The files a new workspace begins with, by their name in it; from the package or from a checkout."""
-    package = Path(__file__).parent.parent
-    root = package / "starter" if (package / "starter").is_dir() else package.parent
+    root = _origin()
     names = ["newsletter.toml", "subscribers/sample.csv", "subscribers/segments.toml"]
     for folder in ("templates", "issues"):
         names += [path.relative_to(root).as_posix() for path in sorted((root / folder).rglob("*")) if path.is_file()]
     return {name: root / name for name in names if not _made(name)}
+
+
+def runner() -> Mapping[str, Path]:
+    """The files by which GitHub runs a workspace, by their name in it; the program's own tests are none of them."""
+    root = _origin()
+    workflows = sorted((root / ".github" / "workflows").glob("*.yml"))
+    names = [path.relative_to(root).as_posix() for path in workflows if path.name != "ci.yml"]
+    names += ["scripts/tick.sh", "scripts/tell.sh", "scripts/heartbeat.py", "requirements.lock"]
+    return {name: root / name for name in names}
+
+
+def _origin() -> Path:
+    package = Path(__file__).parent.parent
+    return package / "starter" if (package / "starter").is_dir() else package.parent
 
 
 def _made(name: str) -> bool:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -12,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
+from newsletter.sources.causes import in_words
 from newsletter.sources.finding import Finding, error, fine, warning
 
 PATIENCE_S = 5.0
@@ -26,15 +24,22 @@ class Answer:
     """What an address answered: a status, or `away` (another host), or why there was no answer."""
 
     status: int = 0
+    url: str = ""  # of what answered, after all redirects
     away: str = ""
     failed: str = ""
     offline: bool = False  # it failed for want of a network or a name
     ahead: timedelta | None = None  # by how much our clock is ahead of theirs
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - as it is inherited
+        """None: requests would prepare the next call, and for that read the body of the redirect, however long."""
+        return None
+
+
 def ask(url: str, *, patience_s: float = PATIENCE_S) -> Answer:
     """What *url* answers to HEAD, else to GET; redirects are followed on its own host only."""
-    with requests.Session() as session:
+    with _Session() as session:
         session.trust_env = False  # no .netrc may slip in credentials
         session.headers["User-Agent"] = "newsletter-doctor"
         try:
@@ -57,7 +62,7 @@ def _ask(session: requests.Session, method: str, url: str, patience_s: float) ->
         with session.request(method, url, timeout=patience_s, allow_redirects=False, stream=True) as response:
             ahead = _ahead(response)
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
-                return Answer(status=response.status_code, ahead=ahead)
+                return Answer(status=response.status_code, url=url, ahead=ahead)
             url = urljoin(url, response.headers["Location"])
         there = urlsplit(url)
         if (there.scheme, there.netloc.lower()) != (here.scheme, here.netloc.lower()):
@@ -81,26 +86,8 @@ def _ahead(response: requests.Response) -> timedelta | None:
 
 
 def _failed(err: BaseException) -> Answer:
-    for each in _causes(err):
-        if isinstance(each, socket.gaierror):
-            return Answer(failed="its name is not known here", offline=each.errno == socket.EAI_AGAIN)
-        if isinstance(each, OSError) and each.errno in (errno.ENETUNREACH, errno.ENETDOWN):
-            return Answer(failed="there is no network", offline=True)
-        if isinstance(each, ConnectionRefusedError):
-            return Answer(failed="it refuses connections")
-    return Answer(failed="the connection broke")
-
-
-def _causes(err: BaseException) -> Iterator[BaseException]:
-    """An error and all it was made from; urllib3 keeps some as arguments and some as reasons."""
-    seen: list[BaseException] = []
-    waiting: list[object] = [err]
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, BaseException) and each not in seen:
-            seen.append(each)
-            waiting += [each.__cause__, each.__context__, getattr(each, "reason", None), *each.args]
-            yield each
+    words, offline = in_words(err)
+    return Answer(failed=words, offline=offline)
 
 
 def site(url: str, answer: Answer) -> Finding:

@@ -16,8 +16,8 @@ from PIL import Image
 from tests.browser.chromium import Chromium
 from tests.browser.pictures import compare, read_shot, reference, save, side_by_side
 from tests.browser.viewer import DESKTOP, PHONE, Viewer
-from tests.samples import EVERY_KIND, ISSUES, THEME, THEMES, Sample, page_of
-from tests.unit.letters import ROOT
+from tests.samples import EVERY_KIND, ISSUES, THEME, Sample, page_of
+from tests.unit.letters import ROOT, THEMES
 
 pytestmark = pytest.mark.needs("chromium", "liberation")
 

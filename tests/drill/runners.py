@@ -56,7 +56,7 @@ class Runners(Scene):
     def _publish(self) -> None:
         """What is in the folder as the branch main of the remote; the list and the keys are not in it."""
         for name in (".github", "scripts"):
-            shutil.copytree(ROOT / name, self.folder / name)
+            shutil.copytree(ROOT / name, self.folder / name, dirs_exist_ok=True)
         front = self.folder / "nl"
         front.write_text(_NL)
         front.chmod(0o755)
@@ -118,10 +118,13 @@ class Runners(Scene):
         return ran
 
     def _come_to_an_end(self) -> None:
-        """Nothing is killed any more; runs as they come, until nothing is left to come."""
+        """Nothing is killed any more; runs as they come, until nothing is left to come and one of them says so.
+
+        The remote still turns pushes away, so any one of them may fail.
+        """
         for _ in range(40):
             self._run(None)
-            if not self._to_come():
+            if not self._to_come() and '"sent"' in self.logs[-1]:
                 break
 
     def _told(self) -> int:

@@ -20,7 +20,7 @@ from newsletter.cli.main import INTERNAL_ERROR, cli
 from newsletter.content.issue import Problem
 from newsletter.content.library import EVERY_KIND, KINDS
 from newsletter.errors import NewsletterError
-from newsletter.rendering.checks import CHECKS
+from newsletter.rendering.checks.table import CHECKS
 from newsletter.rendering.expressions import CONSTANT_FIELDS, FILTERS, LINK_FIELDS, READER_FIELDS
 from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED
 from tests.unit import letters
@@ -33,6 +33,7 @@ PAGES = (
     "docs/operations.md",
     "docs/commands.md",
     "docs/setup.md",
+    "docs/themes.md",
     "docs/house.md",
 )
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
@@ -259,13 +260,13 @@ def test_every_field_and_filter_is_described() -> None:
 
 
 def undocumented_checks(text: str) -> Iterator[str]:
-    told = {(row[0], row[1]) for row in rows(section(text, "## Look and check"))}
+    told = {(row[0], row[1]) for row in rows(section(text, "## All checks"))}
     known = {(f"`{check.id}`", check.level.value) for check in CHECKS}
     yield from (f"{name}, {level}: one of the page and the program does not know it" for name, level in told ^ known)
 
 
 def test_every_check_is_described_with_its_level() -> None:
-    assert list(undocumented_checks(page("docs/guide.md"))) == []
+    assert list(undocumented_checks(page("docs/checks.md"))) == []
 
 
 def broken_examples(text: str) -> Iterator[str]:
@@ -367,6 +368,7 @@ def test_decisions_are_numbered_short_and_say_why() -> None:
 # Each rule, on a page that was spoilt
 
 GUIDE, OPERATIONS, COMMANDS = "docs/guide.md", "docs/operations.md", "docs/commands.md"
+CHECKS_PAGE = "docs/checks.md"
 Rule = Callable[[str], Iterator[str]]
 
 
@@ -388,8 +390,8 @@ SPOILT: dict[str, tuple[Rule, str, str, str, str]] = {
     "a call of nothing": (wrong_calls, COMMANDS, "newsletter init my", "newsletter preview", "no command preview"),
     "a call with a wrong option": (wrong_calls, COMMANDS, "--as zoe", "--for zoe", "no option --for"),
     "a call in running text": (wrong_calls, GUIDE, "`newsletter check`", "`newsletter  chekc`", "no command chekc"),
-    "a setting left out": (undocumented_settings, GUIDE, "`[site] url`", "`[site] uri`", "`[site] url` is not"),
-    "a setting made up": (undocumented_settings, GUIDE, "`[site] url`", "`[site] uri`", "`[site] uri` is no key"),
+    "a setting left out": (undocumented_settings, GUIDE, "| `[site] url` |", "| `[site] uri` |", "`[site] url` is not"),
+    "a setting made up": (undocumented_settings, GUIDE, "| `[site] url` |", "| `[site] uri` |", "uri` is no key"),
     "a wrong default": (undocumented_settings, GUIDE, "| `36` |", "| `48` |", "the default is `36`"),
     "own fields left out": (undocumented_settings, GUIDE, "| `[fields]` |", "| |", "`[fields]` is not described"),
     "a variable left out": (undocumented_variables, GUIDE, "| `NEWSLETTER_NOW` |", "| |", "NEWSLETTER_NOW is not"),
@@ -398,13 +400,13 @@ SPOILT: dict[str, tuple[Rule, str, str, str, str]] = {
     "a kind made up": (undocumented_blocks, GUIDE, "### takeaway", "### banner", "no kind banner"),
     "an attribute left out": (undocumented_blocks, GUIDE, "`by`, `role`, ", "`by`, ", "quote: Attributes"),
     "an attribute made up": (undocumented_blocks, GUIDE, "`by`, ", "`by`, `x`, ", "quote: Attributes"),
-    "a need left out": (undocumented_blocks, GUIDE, "`src`, `alt`, `width`.", "`src`, `alt`.", "image: **Needed**"),
+    "a need left out": (undocumented_blocks, GUIDE, "`src`, `alt`.", "`src`.", "image: **Needed**"),
     "a field of a block left out": (undocumented_blocks, GUIDE, "Fields: `text`. ", "", "spread-the-word: Fields"),
     "an example left out": (undocumented_blocks, GUIDE, "::: button {", "::: text {", "button has no example"),
     "a filter left out": (undocumented_expressions, GUIDE, "| `trim` |", "| |", "trim is not described"),
     "a field made up": (undocumented_expressions, GUIDE, "| `name` |", "| `age` |", "there is no age"),
-    "a check left out": (undocumented_checks, GUIDE, "| `way-out` |", "| `way` |", "way-out"),
-    "a check of another level": (undocumented_checks, GUIDE, "der` | warning |", "der` | error |", "preheader"),
+    "a check left out": (undocumented_checks, CHECKS_PAGE, "| `way-out` |", "| `way` |", "way-out"),
+    "a check of another level": (undocumented_checks, CHECKS_PAGE, "loud` | warning", "loud` | error", "subject-loud"),
     "a broken example": (broken_examples, GUIDE, "::: takeaway\n", "::: takeaway {by=me}\n", "no attribute 'by'"),
     "an example with a warning": (broken_examples, GUIDE, "preheader: Five", "preheader: Moves\n#", "preheader"),
     "an exit code left out": (undocumented_exit_codes, OPERATIONS, "| 4 |", "| 9 |", "exit code 4"),

@@ -105,6 +105,27 @@ def test_a_page_without_end_is_not_read(pages: Site) -> None:
     assert time.monotonic() - started < 2
 
 
+def test_a_redirect_without_end_is_not_read(pages: Site) -> None:
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", "/home")
+        handler.end_headers()
+        try:
+            for _ in range(1000 if handler.command == "GET" else 0):
+                handler.wfile.write(b"x" * 65536)
+                time.sleep(0.005)
+        except OSError:
+            handler.close_connection = True
+
+    def head_refused(handler: BaseHTTPRequestHandler) -> None:
+        status(405)(handler) if handler.command == "HEAD" else endless(handler)
+
+    pages.pages = {"/": head_refused, "/home": status(200)}
+    started = time.monotonic()
+    assert ask(f"{pages.url}/").status == 200
+    assert time.monotonic() - started < 2
+
+
 def test_redirects_are_followed_on_the_same_host(pages: Site) -> None:
     pages.pages = {"/": status(302, Location="/home"), "/home": status(200)}
     assert ask(f"{pages.url}/").status == 200
