@@ -80,7 +80,7 @@ def test_a_letter_is_rendered_for_a_reader_in_three_forms(workplace: Workplace) 
     parsed = email.message_from_string(message, policy=policy.default)
     assert parsed["to"].addresses[0].addr_spec == "zoe@example.org"
     anybody = workplace.done("render", ISSUE, "--text").stdout
-    assert "Dear friend," in anybody
+    assert "Dear reader," in anybody
     assert "Promises on the wall" not in anybody
     assert workplace.run("render", ISSUE, "--as", "nobody@example.org").exit_code == 1
 

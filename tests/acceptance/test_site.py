@@ -51,7 +51,7 @@ def test_every_approved_letter_has_a_page_with_its_pictures_and_nothing_else(fou
     assert built[image] == picture()
     assert said["written"] == sorted(built)
     assert f"../../{image}" in built[PAGE].decode()
-    assert b"Dear friend," in built[PAGE]
+    assert b"Dear reader," in built[PAGE]
 
 
 def test_twice_is_the_same_bytes_and_writes_nothing(founded: Workplace) -> None:
@@ -66,7 +66,7 @@ def test_what_is_published_is_what_was_approved_whatever_the_letter_says_today(f
     letter = founded.root / "issues" / f"{ISSUE}.md"
     letter.write_text(letter.read_text().replace("Dear", "Hello", 1))
     founded.done("site", "build")
-    assert b"Dear friend," in (founded.root / "site" / PAGE).read_bytes()
+    assert b"Dear reader," in (founded.root / "site" / PAGE).read_bytes()
     founded.done("approve", ISSUE)
     founded.done("site", "build")
     assert b"Hello friend," in (founded.root / "site" / PAGE).read_bytes()
