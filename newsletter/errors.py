@@ -29,6 +29,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h: the exit code of a bug, as opposed to anything a person did
+
 
 class NewsletterError(Exception):
     """Something could not be done; shown to people as `at: message` and a hint."""

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from newsletter.errors import NotFound
+
 _AHEAD = timedelta(hours=14)  # Pacific/Kiritimati; nobody's clock is further on
 _DAY = timedelta(days=1)
 _QUIET_AT_MOST = 400  # days in a row; whoever is quiet for longer sends no series
@@ -41,19 +43,23 @@ def due_at(day: date, at: time, zone: str) -> datetime:
     """The instant, in UTC, at which *zone*'s clocks show *at* on *day*.
 
     A time that a clock change skips is as much later as the clock jumps; of a time that comes twice it is
-    the first (both as RFC 5545 §3.3.5 has it). Raises ZoneInfoNotFoundError for a name that is no zone.
+    the first (both as RFC 5545 §3.3.5 has it). Raises NotFound for a name that is no zone.
     """
     return datetime.combine(day, at, tzinfo=_zone(zone)).astimezone(UTC)
 
 
 @cache
 def _zone(name: str) -> ZoneInfo:
-    """The zone; the library's own keeps eight, and there are six hundred."""
-    return ZoneInfo(name)
+    """The zone; the library's own keeps eight, and there are six hundred. Raises NotFound."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError):
+        hint = "if it is a new one, this machine's time zones are too old: update tzdata"
+        raise NotFound(f"no time zone is called {name!r} here", hint=hint) from None
 
 
 def today_in(zone: str, now: datetime) -> date:
-    """The day that it is in *zone*. Raises ZoneInfoNotFoundError for a name that is no zone."""
+    """The day that it is in *zone*. Raises NotFound for a name that is no zone."""
     return now.astimezone(_zone(zone)).date()
 
 
@@ -62,11 +68,13 @@ def due_by_zone(day: date, at: time, zones: Iterable[str], *, only: str | None =
 
     Names that are no zone are left out: whoever has one is due with those whose zone is unknown.
     """
+    if only:
+        return dict.fromkeys(zones, due_at(day, at, only))
     due = {}
     for zone in zones:
         try:
-            due[zone] = due_at(day, at, only or zone)
-        except (ValueError, KeyError, OSError):
+            due[zone] = due_at(day, at, zone)
+        except NotFound:
             continue
     return due
 
@@ -74,6 +82,19 @@ def due_by_zone(day: date, at: time, zones: Iterable[str], *, only: str | None =
 def earliest(day: date) -> datetime:
     """The first instant at which it is *day* anywhere: nothing of that day is due before."""
     return datetime.combine(day, time(0), tzinfo=UTC) - _AHEAD
+
+
+def day_in(letter: str) -> date | None:
+    """The day in the name of a letter; None if no calendar has it."""
+    try:
+        return date.fromisoformat(letter[:10])
+    except ValueError:
+        return None
+
+
+def newest_day(now: datetime) -> date:
+    """The latest day that it is anywhere: the last whose `earliest` has come."""
+    return (now + _AHEAD).date()
 
 
 def next_weekday(today: date, weekday: int, *, quiet: Quiet = NEVER_QUIET) -> date:

@@ -19,6 +19,7 @@ from newsletter.app import durability
 from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.sender import sender_of
+from newsletter.content.issue import Level
 from newsletter.errors import NewsletterError
 from newsletter.settings.keys import SECRETS
 from newsletter.settings.read import FILE, KEY_FILE, Settings, read_settings
@@ -153,13 +154,18 @@ def _needed(settings: Settings) -> list[str]:
 
 
 def _theme(newsletter: Newsletter) -> Iterator[Finding]:
-    from newsletter.rendering.inline import refuse_traps
     from newsletter.rendering.theme import read_theme
+    from newsletter.rendering.theme_lint import lint_theme
 
     settings = newsletter.settings
-    theme = read_theme(settings.theme, newsletter.workspace.theme(settings.theme), language=settings.language)
-    refuse_traps(theme.name, theme.base_css, theme.client_css)
-    yield fine("theme", f"templates/{settings.theme}")
+    files = newsletter.workspace.theme(settings.theme)
+    read_theme(settings.theme, files, language=settings.language)
+    problems = lint_theme(settings.theme, files)
+    for problem in problems:
+        verdict = error if problem.level is Level.ERROR else warning
+        yield verdict("theme", f"{problem.at}: {problem.what}", problem.hint)
+    if not problems:
+        yield fine("theme", f"templates/{settings.theme}")
 
 
 def _segments(newsletter: Newsletter) -> Iterator[Finding]:

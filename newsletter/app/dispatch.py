@@ -26,7 +26,7 @@ from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.controls import SqlControls
 from newsletter.store.editions import SqlEditions
 from newsletter.store.gate import SqlGate
-from newsletter.store.keeper import SavedLedger
+from newsletter.store.keeper import SavedControls, SavedGate, SavedLedger
 from newsletter.store.ledger import SqlLedger
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.workers import this_worker
@@ -54,7 +54,9 @@ class Dispatch:
         ledger = SqlLedger(self._database)
         self._saved = SavedLedger(ledger, newsletter.keeper) if newsletter.keeper else None
         self._ledger: SqlLedger | SavedLedger = self._saved or ledger
-        self.controls = SqlControls(self._database)
+        controls, gate = SqlControls(self._database), SqlGate(self._database)
+        self.controls = SavedControls(controls, self._saved) if self._saved else controls
+        self._gate = SavedGate(gate, self._saved) if self._saved else gate
         self._fillers = lru_cache(maxsize=4)(self._filler)
 
     def planned(self, name: str) -> PlannedIssue:
@@ -78,6 +80,8 @@ class Dispatch:
         _refuse_halted(issue)
         _refuse_forgetting(self._settings)
         refuse_unpublished(read_edition(SqlEditions(self._database).get(issue.edition_hash)), self._settings)
+        if self._saved:
+            self._saved.stop = stop
         with self._keeping():
             return self._send(issue, watch=watch, tell=tell, stop=stop)
 
@@ -165,7 +169,7 @@ class Dispatch:
             issue=issue,
             fillers=self._fillers,
             ledger=self._ledger,
-            gate=SqlGate(self._database),
+            gate=self._gate,
             controls=self.controls,
             provider=provider,
             worker=this_worker(),

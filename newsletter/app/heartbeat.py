@@ -10,14 +10,14 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from schedule import Scheduler
 
-from newsletter.errors import NewsletterError
-from newsletter.usecases.tick import Did, in_words
+from newsletter.usecases.tick import Did, in_words, problem_in_words
 
 _LOOK_S = 0.2
 
@@ -33,7 +33,7 @@ class Beat:
     @property
     def ok(self) -> bool:
         """Whether nobody has to look."""
-        return self.did is not None and not self.did.problems
+        return self.did is not None and not (self.did.problems or self.did.in_doubt or self.did.held)
 
     @property
     def said(self) -> str:
@@ -45,7 +45,7 @@ class Heartbeat:
     """Calls *tick* every so many seconds, whatever becomes of it, until it is asked to stop."""
 
     def __init__(self, tick: Callable[[], Did], *, every_s: int, told: Callable[[Beat], None]) -> None:
-        """Every tick is *told*, also those that failed."""
+        """Every tick is *told*, also those that failed; where nobody can be told, the next comes all the same."""
         self._tick, self._told, self._every_s = tick, told, every_s
         self._scheduler = Scheduler()
 
@@ -68,11 +68,10 @@ class Heartbeat:
         did, error = None, ""
         try:
             did = self._tick()
-        except NewsletterError as err:
-            error = f"{err}{f' ({err.hint})' if err.hint else ''}"
-        except Exception as err:  # noqa: BLE001 - one bad tick must not be the last; its text may quote an address
-            error = f"a bug: {type(err).__name__}"
-        self._told(Beat(at=at, did=did, error=error))
+        except Exception as err:  # noqa: BLE001 - one bad tick must not be the last
+            error = problem_in_words(err)
+        with suppress(OSError, UnicodeError):
+            self._told(Beat(at=at, did=did, error=error))
 
 
 def write_health(path: Path, beat: Beat) -> None:

@@ -9,7 +9,6 @@ from newsletter.app.keepers import file_of
 from newsletter.app.newsletter import Newsletter
 from newsletter.errors import SettingsError
 from newsletter.settings.read import FILE
-from newsletter.store import snapshot
 from newsletter.store.gitstate import CANNOT_ERASE
 
 
@@ -21,6 +20,7 @@ class Keeping:
         if newsletter.keeper is None:
             hint = 'set database = "git+age" in newsletter.toml, and read docs/operations.md'
             raise SettingsError("the database of this newsletter is not kept in Git", at=FILE, hint=hint)
+        self._keeper, self._clock = newsletter.keeper, newsletter.clock
         self._state = newsletter.keeper.state
         self._path = file_of(newsletter.settings)
 
@@ -40,10 +40,12 @@ class Keeping:
         """Let a file be the database as it is on the remote; its generation."""
         return self._state.load(into)
 
-    def push(self, source: Path) -> int:
-        """Put the database in a file, as from a backup, in the place of the state; its generation."""
-        snapshot.take(source)  # says so if it is none, before the remote is asked
-        return self._state.adopt(source)
+    def push(self, source: Path) -> tuple[int, list[str]]:
+        """Put the database in a file, as from a backup, in the place of the state.
+
+        Its generation, and the letters that were called off because more of them was sent than it knows.
+        """
+        return self._state.adopt(source, self._keeper.path, now=self._clock())
 
     def rotate(self, recipients: Sequence[str]) -> int:
         """Encrypt the state for other *recipients*; its generation."""

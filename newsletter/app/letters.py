@@ -22,9 +22,10 @@ from newsletter.content.wording import PATH as WORDING
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
+from newsletter.rendering.difference import Difference, difference
 from newsletter.rendering.edition import Edition, Identity
 from newsletter.schedule import next_weekday
-from newsletter.settings.read import FILE
+from newsletter.settings.read import FILE, read_settings
 from newsletter.settings.values import WEEKDAYS, quiet_days
 from newsletter.sources import git
 from newsletter.usecases import approve
@@ -61,7 +62,13 @@ class Source:
         used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
         rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
         pictures = self.pictures.contents(image.file for image in edition.images)
-        return {self.path: self.text, **theme, **pictures, FILE: seen, "subscribers/segments.toml": rules}
+        return {self._place: self.text, **theme, **pictures, FILE: seen, "subscribers/segments.toml": rules}
+
+    @property
+    def _place(self) -> str:
+        """Its file; a part's without its number, so that one that moves to another place stays approved."""
+        approval, _ = approve.paths(self.issue_id)
+        return approval.replace(".approval.toml", ".md") if "." in self.issue_id else self.path
 
 
 class Letters:
@@ -125,6 +132,15 @@ class Letters:
         body = fill.letter.bodies[row.variant]
         message = Batch(letter=fill.letter, claimed_at=now, rows=(row,)).message(row)
         return body.html.fill(row.values), body.text.fill(row.values), message
+
+    def shown_here(self, name: str, html: bytes) -> bytes:
+        """*html* of a letter with its pictures in it, for eyes at this desk: they may be nowhere else yet."""
+        source = self.read(name)
+        edition, _ = finished(source.build())
+        contents = source.pictures.contents(image.file for image in edition.images)
+        for image in edition.images:
+            html = html.replace(image.address.encode(), image.as_data(contents[image.file]))
+        return html
 
     def proof(self, name: str, address: str) -> tuple[Receipt, str]:
         """What the provider said about a letter as its file is now, sent to one address, and the subject it bears.
@@ -190,6 +206,21 @@ class Letters:
         refuse_inside(edition, takes_whole=takes_whole(self._newsletter.settings))
         approve.refuse_forgery(edition, identity=source.desk.setting.identity, rules=source.desk.segments)
         return approval, edition
+
+    def difference(self, name: str, revision: str | None = None) -> Difference:
+        """What readers would see change: since the approval of a letter, or since a *revision* of Git.
+
+        Raises NotApproved, NotFound, or IssueHasProblems if one of the two cannot be compiled.
+        """
+        after, _ = finished(self.read(name).build())
+        if revision is None:
+            texts = (self._files.optional(path) for path in approve.paths(after.issue_id))
+            _, before = approve.approved_edition(after.issue_id, *texts)
+        else:
+            with git.as_of(self._files.root, revision) as folder:
+                then = Letters(Newsletter(read_settings(folder)))
+                before, _ = finished(then.read(after.issue_id).build())
+        return difference(before, after)
 
     def read(self, name: str) -> Source:
         """The letter *name* and all that it is made from, as it is now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -43,13 +44,13 @@ class Newsletter:
 
     def __exit__(self, failed: type[BaseException] | None, *_exc: object) -> None:
         """Close the database, if it was opened, and save it where it lives in Git."""
-        if "database" not in self.__dict__:
-            return
-        try:
-            if self.keeper and failed is None:
-                self.keeper.save()
-        finally:
-            self.database.close()
+        with ExitStack() as open_:
+            if "keeper" in self.__dict__ and self.keeper:
+                open_.callback(self.keeper.close)
+            if "database" in self.__dict__:
+                open_.callback(self.database.close)
+                if self.keeper and failed is None:
+                    self.keeper.save()
 
     def clock(self) -> datetime:
         """Now, in UTC; the pretended time where one is set."""
@@ -80,13 +81,18 @@ class Newsletter:
                 at=self.settings.database.removeprefix("sqlite:///"),
                 hint="make it: newsletter db upgrade",
             )
-        database = connect(self.settings.database)
+        database = connect(self.url)
         try:
             check_version(database)
         except StoreError:
             database.close()
             raise
         return database
+
+    @property
+    def url(self) -> str:
+        """Where the database is opened; the copy that is ours alone, where it lives in Git."""
+        return f"sqlite:///{self.keeper.path}" if self.keeper else self.settings.database
 
     @cached_property
     def keeper(self) -> Keeper | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from newsletter.app.newsletter import Newsletter
-from newsletter.schedule import earliest
+from newsletter.schedule import day_in, newest_day
 from newsletter.sources.finding import Finding, fine, warning
 from newsletter.store.agenda import SqlAgenda, SqlTurns
 from newsletter.usecases.approve import paths
@@ -23,14 +23,14 @@ def examine(newsletter: Newsletter) -> Iterator[Finding]:
     due_at = agenda.next_due(now=now)
     yield _next(newsletter, letter, due_at, now)
     waiting = bool(due_at) or bool(agenda.waiting(now=now, not_before=now - newsletter.window))
-    yield _last(newsletter, expected=waiting or (letter is not None and earliest(_day(letter)) - SOON < now), now=now)
+    yield _last(newsletter, expected=waiting or (letter is not None and _is_soon(letter, now)), now=now)
 
 
 def _next_letter(newsletter: Newsletter, planned: set[str], now: datetime) -> str | None:
     """The first letter whose day is not over and that is not planned yet."""
     today = (now - timedelta(hours=12)).date()
-    ids = (letter for letter in newsletter.workspace.letter_ids() if _day(letter) >= today and letter not in planned)
-    return next(ids, None)
+    to_come = (each for each in newsletter.workspace.letter_ids() if (day := day_in(each)) and day >= today)
+    return next((letter for letter in to_come if letter not in planned), None)
 
 
 def _next(newsletter: Newsletter, letter: str | None, due_at: datetime | None, now: datetime) -> Finding:
@@ -40,7 +40,7 @@ def _next(newsletter: Newsletter, letter: str | None, due_at: datetime | None, n
         return warning("next", "no letter is coming", 'begin one: newsletter new "A title"')
     approved = newsletter.workspace.optional(paths(letter)[0]) is not None
     about = f"{letter}, {'approved' if approved else 'not approved yet'}"
-    if approved or earliest(_day(letter)) - SOON > now:
+    if approved or not _is_soon(letter, now):
         return fine("next", about)
     return warning("next", about, f"look at it, then: newsletter approve {letter}")
 
@@ -57,5 +57,6 @@ def _last(newsletter: Newsletter, *, expected: bool, now: datetime) -> Finding:
     return warning("last tick", told, fix) if expected and now - when > SILENT else fine("last tick", told)
 
 
-def _day(letter: str) -> date:
-    return date.fromisoformat(letter[:10])
+def _is_soon(letter: str, now: datetime) -> bool:
+    day = day_in(letter)
+    return day is not None and day <= newest_day(now + SOON)

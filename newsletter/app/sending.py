@@ -52,7 +52,10 @@ class Sending:
         return approval.approved_at, self.outlook(name)
 
     def plan(self, name: str) -> PlannedIssue:
-        """The plan of an approved letter, written once."""
+        """The plan of an approved letter, written once; durable before anything is claimed by its number."""
+        return self._newsletter.durably(lambda: self._write(name))
+
+    def _write(self, name: str) -> PlannedIssue:
         edition, plan = self._plan(name)
         outlook = self._outlook(edition, plan)
         database = self._newsletter.database

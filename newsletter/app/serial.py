@@ -15,14 +15,13 @@ from newsletter.store.planner import SqlPlanner
 from newsletter.store.series import SqlSeries
 from newsletter.store.subscribers import SqlPeople
 from newsletter.usecases.approve import paths
-from newsletter.usecases.prepare import gaps
+from newsletter.usecases.prepare import gaps, has_been_heard
 from newsletter.usecases.series import Approved, extension_of
 
 if TYPE_CHECKING:
     from newsletter.app.letters import Letters
-    from newsletter.usecases.approve import Approval
 
-_GRID = timedelta(minutes=5)  # times of day are multiples of this; between two, nobody's turn comes
+_GRID = timedelta(minutes=5)  # a part is looked at once in so long; times of day are multiples of it, as a rule
 
 
 class Serial:
@@ -39,29 +38,31 @@ class Serial:
 
         return Letters(self._newsletter)
 
-    def parts(self, *, now: datetime) -> list[str]:
-        """The parts of all series that have begun and whose time may have come since the last look."""
-        begun = [parts for parts in self._newsletter.workspace.series().values() if self._is_approved(parts[0])]
-        return [part for parts in begun for part in parts if self._may_be_due(part, now=now)]
+    def parts(self, series: str, *, now: datetime) -> list[str]:
+        """The parts of a series that has begun whose time may have come since the last look, in their order."""
+        parts = self._newsletter.workspace.parts(series)
+        looked = {part: self._series.swept_at(part) for part in parts}
+        if not any(looked.values()) and not (parts and self._is_approved(parts[0])):
+            return []  # a draft
+        return [part for part, seen in looked.items() if seen is None or _steps(seen) != _steps(now)]
 
     def _is_approved(self, part: str) -> bool:
         path, _ = paths(part)
         return self._newsletter.workspace.optional(path) is not None
 
-    def _may_be_due(self, part: str, *, now: datetime) -> bool:
-        seen = self._series.swept_at(part)
-        return seen is None or _steps(seen) < _steps(now)
-
     def extend(self, part: str, *, now: datetime) -> int:
         """Plan a part for those whose turn it is; how many. Raises NotApproved."""
-        approval, approved = self._approved(part)
-        parts = self._newsletter.workspace.series()[part.partition(".")[0]]
+        approved = self._approved(part)
+        veto = timedelta(hours=self._newsletter.settings.veto_hours)
+        if not has_been_heard(approved.at, veto=veto, now=now):
+            return 0
+        parts = self._newsletter.workspace.parts(part.partition(".")[0])
         place = parts.index(part)
         planner = SqlPlanner(self._newsletter.database)
         extension = extension_of(
             parts,
             approved,
-            self._approved(parts[place - 1])[1] if place else None,
+            self._approved(parts[place - 1]) if place else None,
             swept_at=self._series.swept_at(part),
             zones=planner.zones(),
             fallback_zone=self._newsletter.settings.timezone,
@@ -70,12 +71,12 @@ class Serial:
         self._refuse_gaps(approved, now=now)
         edition = approved.edition
         SqlEditions(self._newsletter.database).put(edition.hash, edition.to_bytes(), issue_id=part, now=now)
-        self._renew(planner.planned(part), approval, approved, now=now)
+        self._renew(planner.planned(part), approved, now=now)
         return self._series.extend(extension, now=now)
 
-    def _approved(self, part: str) -> tuple[Approval, Approved]:
+    def _approved(self, part: str) -> Approved:
         approval, edition = self._letters.approved(part)
-        return approval, Approved(edition=edition, revision=approval.revision)
+        return Approved(edition=edition, revision=approval.revision, at=approval.approved_at, by=approval.approved_by)
 
     def _refuse_gaps(self, approved: Approved, *, now: datetime) -> None:
         edition = approved.edition
@@ -85,14 +86,17 @@ class Serial:
         for problem in gaps(edition.needs, lacking):
             raise IssueHasProblems(problem.what, at=str(problem.at), hint=problem.hint)
 
-    def _renew(self, issue: PlannedIssue | None, approval: Approval, approved: Approved, *, now: datetime) -> None:
-        """From now on send the part as it was approved last."""
-        if issue is not None and issue.edition_hash != approved.edition.hash:
+    def _renew(self, issue: PlannedIssue | None, approved: Approved, *, now: datetime) -> None:
+        """From now on send the part as it was approved last.
+
+        The database counts on where approvals do not: where one was taken back, or given for words of before.
+        """
+        if issue is not None and not issue.cancelled and issue.edition_hash != approved.edition.hash:
             SqlControls(self._newsletter.database).correct(
                 issue.no,
-                revision=approval.revision,
+                revision=max(approved.revision, issue.revision + 1),
                 edition_hash=approved.edition.hash,
-                by=approval.approved_by,
+                by=approved.by,
                 why="approved anew",
                 now=now,
             )

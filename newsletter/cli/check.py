@@ -18,6 +18,7 @@ from newsletter.cli.output import (
     say,
     with_newsletter,
 )
+from newsletter.content.issue import Level
 from newsletter.errors import IssueHasProblems
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def check(
     built = [letters.check(name) for name in names]
     if links:
         built = _followed(newsletter, built)
-    problems = [problem for each in built for problem in each.problems]
+    problems = list(dict.fromkeys(problem for each in built for problem in each.problems))  # all share one theme
     if as_json:
         print_json([problem_as_data(problem) for problem in problems])
     elif as_sarif:
@@ -71,7 +72,7 @@ def check(
         print_problems(problems, newsletter.workspace.line)
     for each in built:
         say(f"{each.issue.id}: {_in_numbers(each)}")
-    errors = sum(len(each.errors) for each in built)
+    errors = sum(problem.level is Level.ERROR for problem in problems)
     if errors:
         raise IssueHasProblems(
             f"{errors} problem{'s' if errors != 1 else ''} to mend",

@@ -73,7 +73,7 @@ def correct(newsletter: Newsletter, issue: str, why: str) -> None:
     Everybody who has not been claimed yet gets that one. When they get it stays as planned. The order of
     things: newsletter pause, mend the letter, newsletter approve, newsletter correct, newsletter resume.
     """
-    planned = Sending(newsletter).correct(issue, why=why)
+    planned = newsletter.durably(lambda: Sending(newsletter).correct(issue, why=why))
     say(f"{planned.issue_id}: from here on revision {planned.revision} is sent.")
     if planned.paused:
         say(f"It is still paused: newsletter resume {planned.issue_id}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from newsletter.app.letters import Letters
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.addresses import read_address
 from newsletter.cli.output import (
+    confirm,
     issue_argument,
     json_option,
     print_json,
@@ -19,12 +21,15 @@ from newsletter.cli.output import (
     problem_as_data,
     say,
     with_newsletter,
+    yes_option,
 )
 from newsletter.delivery.outcome import Status
-from newsletter.errors import ProviderRefused
+from newsletter.errors import NewsletterError, ProviderRefused
 
 if TYPE_CHECKING:
     from newsletter.audience.subscriber import Subscriber
+
+WIDE = 800  # pixels; about what a mail program on a desktop gives a letter
 
 
 @click.command()
@@ -49,15 +54,59 @@ def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
 @click.option(
     "--as", "address", metavar="ADDRESS", help="As this subscriber gets it; else as somebody we know nothing about."
 )
+@click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="A picture of the HTML, into this file.")
+@click.option("--width", type=click.IntRange(200, 4000), help=f"How wide the picture is, in pixels ({WIDE}).")
+@click.option("--dark", is_flag=True, help="The picture as it looks in the dark.")
 @with_newsletter
-def render(newsletter: Newsletter, issue: str, form: str, address: str | None) -> None:
+def render(
+    newsletter: Newsletter,
+    issue: str,
+    form: str,
+    address: str | None,
+    png: Path | None,
+    width: int | None,
+    dark: bool,  # noqa: FBT001 - click passes it by name
+) -> None:
     """Print a letter, as its file is now, the way a reader would get it.
 
     Example: newsletter render 2026-11-23-renew-your-goals > letter.html
+
+    A picture takes a browser: newsletter render 2026-11-23-renew-your-goals --png phone.png --width 375 --dark
     """
+    if png is None and (width or dark):
+        raise click.UsageError("--width and --dark are for a picture: add --png FILE")
+    if png and form != "html":
+        raise click.UsageError(f"--png takes a picture of the HTML, so leave out --{form}")
     person = _person(newsletter, address) if address else None
-    html, text, message = Letters(newsletter).message_for(issue, person)
+    letters = Letters(newsletter)
+    html, text, message = letters.message_for(issue, person)
+    if png:
+        _take_picture(letters.shown_here(issue, html), png, width=width or WIDE, dark=dark)
+        return
     sys.stdout.buffer.write({"html": html, "text": text, "eml": message}[form])
+
+
+def _amends(letters: Letters, issue: str, *, yes: bool) -> bool:
+    """Whether what changed since the approval is to be approved as well, after showing it."""
+    from newsletter.cli.diff import show_difference  # most approvals are the first
+
+    found = letters.difference(issue)
+    show_difference(found, html=False)
+    if confirm("Approve this as well?", yes=yes):
+        return True
+    say("The approval stands as it was.")
+    return False
+
+
+def _take_picture(html: bytes, file: Path, *, width: int, dark: bool) -> None:
+    from newsletter.app.picturing import picture
+
+    png = picture(html, width=width, dark=dark)
+    try:
+        file.write_bytes(png)
+    except OSError as err:
+        raise NewsletterError(f"cannot be written: {err.strerror}", at=str(file)) from err
+    say(f"{file}: {len(png):,} bytes")
 
 
 def _person(newsletter: Newsletter, address: str) -> Subscriber:
@@ -86,14 +135,19 @@ def proof(newsletter: Newsletter, issue: str, address: str) -> None:
 
 @click.command()
 @issue_argument
+@click.option("--amend", is_flag=True, help="Show what changed since it was approved, and ask.")
+@yes_option
 @json_option
 @with_newsletter
-def approve(newsletter: Newsletter, issue: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
+def approve(newsletter: Newsletter, issue: str, *, amend: bool, yes: bool, as_json: bool) -> None:
     """Freeze a letter as it is now: exactly this will be sent.
 
-    Writes the approval and the compiled edition beside the letter; commit both with it.
+    Writes the approval and the compiled edition beside the letter; commit both with it. With --amend, for a
+    mistake found after the approval: newsletter pause, mend, approve --amend, correct, resume.
     """
     letters = Letters(newsletter)
+    if amend and not _amends(letters, issue, yes=yes):
+        return
     source = letters.read(issue)
     built = source.build()
     if built.errors and as_json:

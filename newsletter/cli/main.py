@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from newsletter import __version__
-from newsletter.errors import NewsletterError
+from newsletter.errors import INTERNAL_ERROR, NewsletterError
 
 # Where each command lives and its first line of help, which a test holds equal to the command's own.
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("newsletter.cli.check:check", "Find what is wrong with letters before anyone else does."),
         "render": ("newsletter.cli.issue:render", "Print a letter, as its file is now, the way a reader would get it."),
         "proof": ("newsletter.cli.issue:proof", "Send a letter, as its file is now, to one address as a proof."),
+        "diff": ("newsletter.cli.diff:diff", "Show what changed in a letter as readers see it."),
         "approve": ("newsletter.cli.issue:approve", "Freeze a letter as it is now: exactly this will be sent."),
     },
     "Sending": {
@@ -54,8 +55,6 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}
-
-INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h: a bug, as opposed to anything a person did
 
 
 class LazyGroup(click.Group):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.app.signals import until_stopped
 from newsletter.app.ticking import Ticking
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, root_of, say, with_newsletter
-from newsletter.cli.summary import as_data, as_markdown
+from newsletter.cli.summary import as_data, as_markdown, problems_of
 from newsletter.settings.read import read_settings
 from newsletter.usecases.tick import Did
 
@@ -80,7 +81,7 @@ def _show(did: Did, *, dry_run: bool) -> None:
         print_table(columns, rows, right=(1, 2, 3, 4))
     else:
         say("Nothing is due.")
-    for problem in did.problems:
+    for problem in problems_of(did):
         say(f"problem: {problem}")
     if did.held:
         say(f"Held for being late: {people(sum(did.held.values()))}; what to do: newsletter status")
@@ -91,7 +92,7 @@ def _show(did: Did, *, dry_run: bool) -> None:
 
 
 def _columns(did: Did) -> tuple[dict[str, int], ...]:
-    return dict(did.planned), {**did.settled, **did.sent}, dict(did.in_doubt), dict(did.held)
+    return dict(did.planned), dict(Counter(did.sent) + Counter(did.settled)), dict(did.in_doubt), dict(did.held)
 
 
 def _summarise(did: Did, *, dry_run: bool) -> None:
@@ -121,13 +122,16 @@ def run(ctx: click.Context, every: timedelta, health: Path | None, as_json: bool
 
     def told(beat: Beat) -> None:
         if health:
-            write_health(health, beat)
+            try:
+                write_health(health, beat)
+            except OSError as err:
+                say(f"The health file cannot be written: {err.strerror}")
         if as_json:
             did = as_data(beat.did) if beat.did else None
             click.echo(_line({"at": beat.at, "ok": beat.ok, "said": beat.said, "did": did}))
         elif beat.did is None or not beat.did.idle:
             say(f"{instant(beat.at)}: {beat.said}")
-            for problem in beat.did.problems if beat.did else ():
+            for problem in problems_of(beat.did) if beat.did else ():
                 say(f"  problem: {problem}")
 
     with until_stopped() as stop:

@@ -53,13 +53,16 @@ def pull(newsletter: Newsletter, file: Path) -> None:
 def push(newsletter: Newsletter, file: Path, yes: bool) -> None:  # noqa: FBT001 - click passes it by name
     """Put the database in FILE, as from a backup, in the place of the state.
 
-    Those who left since stay gone. Who was mailed since is forgotten: a letter that is being sent would reach them
-    twice, so cancel it first.
+    Those who left since stay gone; whoever joined since is gone, too. A letter of which more was sent since than FILE
+    knows is called off in it, as nobody could tell any more who has it. FILE itself stays as it is.
     """
-    if not confirm("Replace the state by this file, and forget who was mailed since it was made?", yes=yes):
+    if not confirm("Replace the state by this file, and lose whoever joined since it was made?", yes=yes):
         say("Nothing was changed.")
         return
-    say(f"The state is now generation {Keeping(newsletter).push(file)}.")
+    generation, letters = Keeping(newsletter).push(file)
+    say(f"The state is now generation {generation}.")
+    for letter in letters:
+        say(f"{letter} is called off for whoever has not got it: more of it was sent than this file knows.")
 
 
 @state.command()

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import html
+import re
 from typing import TYPE_CHECKING
+
+from newsletter.pieces import one_line
 
 if TYPE_CHECKING:
     from newsletter.usecases.tick import Did
+
+
+# An error never names a reader, but a file may be called anything, and a summary may be read by everybody.
+_ADDRESS = re.compile(r"""[^\s<>"'(),;:/]+@[^\s<>"'(),;:/]*""")
+
+
+def problems_of(did: Did) -> list[str]:
+    """What went wrong, a line each, without addresses."""
+    return [_ADDRESS.sub("…", one_line(problem)) for problem in did.problems]
 
 
 def as_data(did: Did) -> dict[str, object]:
@@ -16,7 +29,7 @@ def as_data(did: Did) -> dict[str, object]:
         "settled": dict(did.settled),
         "in_doubt": dict(did.in_doubt),
         "held": dict(did.held),
-        "problems": list(did.problems),
+        "problems": problems_of(did),
         "next_due_at": did.next_due_at.isoformat() if did.next_due_at else None,
         "elsewhere": did.elsewhere,
         "stopped": did.stopped,
@@ -37,7 +50,7 @@ def as_markdown(did: Did, *, dry_run: bool) -> str:
             lines.append(f"| {letter} | {' | '.join(cells)} |")
     else:
         lines.append("Nothing was due.")
-    lines += ["", *(f"- **Problem:** {problem}" for problem in did.problems)]
+    lines += ["", *(f"- **Problem:** {html.escape(problem, quote=False)}" for problem in problems_of(did))]
     if did.next_due_at:
         lines += ["", f"Next: {did.next_due_at:%a %d %b %Y %H:%M} UTC."]
     return "\n".join(lines) + "\n"

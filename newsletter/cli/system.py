@@ -22,8 +22,8 @@ _SIGNS = {Level.OK: ("ok  ", "green"), Level.WARNING: ("note", "yellow"), Level.
 def init(folder: Path) -> None:
     """Start a newsletter in FOLDER.
 
-    Writes the settings, a theme, two sample letters and an invented list; what is there already is left
-    as it is. Example: newsletter init my-letter
+    Writes the settings, two themes, sample letters, an invented list, workflows for GitHub and a README; what is
+    there already is left as it is. Example: newsletter init my-letter
     """
     written = found(folder)
     for name in written:
@@ -32,7 +32,8 @@ def init(folder: Path) -> None:
         say("Everything was there already; nothing was changed.")
         return
     say(
-        f"\nNext: put your name and address into {folder / 'newsletter.toml'}, then, from that folder:\n"
+        f"\nNext: put your name and address into {folder / 'newsletter.toml'}, then, from that folder (its README.md\n"
+        "has the steps after these):\n"
         "  newsletter db upgrade\n"
         '  newsletter subscribers import subscribers/sample.csv --evidence "invented"\n'
         "  newsletter doctor"

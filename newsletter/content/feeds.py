@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -143,20 +143,24 @@ def _destination(link: str) -> str:
 
 def plain_text(source: str) -> str:
     """The words of some HTML on one line, without markup and without anything that cannot be seen."""
-    source = "".join(_seen(source))  # before as well: half a character is no text for it
+    source = _seen(source)  # before as well: half a character is no text for it
     text = nh3.clean(_LINE_ENDS.sub(" <", source), tags=set(), clean_content_tags=_NO_TEXT)
-    words = " ".join("".join(_seen(unicodedata.normalize("NFC", html.unescape(text)))).split())
+    words = " ".join(_seen(unicodedata.normalize("NFC", html.unescape(text))).split())
     return words if words.strip(_JOINERS + " ") else ""
 
 
-def _seen(text: str) -> Iterator[str]:
-    """The characters of *text*; controls are blanks, and what hides or turns the text around is gone."""
-    for character in text:
-        kind = unicodedata.category(character)
-        if kind in ("Cc", "Zl", "Zp") or character in _BLANKS:
-            yield " "
-        elif kind[0] != "C" or character in _JOINERS:
-            yield character
+def _seen(text: str) -> str:
+    """*text* as it is seen: controls are blanks, and what hides or turns the text around is gone."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_seen_character, text))
+
+
+def _seen_character(character: str) -> str:
+    kind = unicodedata.category(character)
+    if kind in ("Cc", "Zl", "Zp") or character in _BLANKS:
+        return " "
+    return character if kind[0] != "C" or character in _JOINERS else ""
 
 
 def first_sentence(text: str, *, most: int = MAX_SENTENCE) -> str:
@@ -180,7 +184,7 @@ def safe_link(link: str, *, base: str = "") -> str:
     What is linked by http is linked by https: a letter has no other links, and hardly a site is without.
     """
     link = link.strip()
-    if len(link) > MAX_LINK or "".join(_seen(link)) != link or "\\" in link:
+    if len(link) > MAX_LINK or _seen(link) != link or "\\" in link:
         return ""
     try:
         given = urlsplit(link)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, datetime, time
 from typing import Any
 
 from newsletter.errors import SettingsError
+
+_FIRST_YEAR = 1970  # instants are counted from it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Series:
 
 
 def _day(value: object) -> date:
-    if not isinstance(value, date):
+    if not isinstance(value, date) or isinstance(value, datetime) or value.year < _FIRST_YEAR:
         raise TypeError("a day such as 2026-11-23, without quotes")
     return value
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from urllib.parse import quote
 
 from markdown_it.token import Token
 
-from newsletter.content.frontmatter import is_zone
 from newsletter.content.issue import Block, Problem, Span
 from newsletter.content.library import KINDS, Shape
+from newsletter.rendering.dates import when
 from newsletter.rendering.holes import MARK, Marker
 from newsletter.rendering.images import Album, local_name
-from newsletter.rendering.markdown import Html, Text, closing, inline_tokens, tokens_of
+from newsletter.rendering.markdown import Html, Text, address, closing, inline_tokens, tokens_of
 
 Surface = Html | Text
 
@@ -31,9 +30,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """A place to pass the letter on."""
+    """A place to pass the letter on; the theme has a word `share_` and its name."""
 
-    label: str
+    place: str
     url: str
 
 
@@ -77,7 +76,7 @@ def _at_line(block: Block) -> Span:
     return Span(block.at.path, block.body_line)
 
 
-def view(block: Block, number: int, *, html: bool, title: str, archive_url: str, album: Album) -> View:
+def view(block: Block, number: int, *, html: bool, title: str, archive_url: str, language: str, album: Album) -> View:
     """*block* (marked, the *number*-th of its letter) for the HTML or the text part."""
     kind = KINDS[block.kind]
     heading = block.attributes.get("title") or block.kind in _OWN_HEADING
@@ -92,6 +91,7 @@ def view(block: Block, number: int, *, html: bool, title: str, archive_url: str,
         before = before[3:]
     inline: Callable[[str], str] = lambda text: surface.inline(inline_tokens(text)[0].children or []) if text else ""  # noqa: E731
     attr = {name: block.attributes.get(name, "") for name in kind.attributes}
+    attr |= {name: address(attr[name]) for name in ("url", "source_url") if name in attr}
     return View(
         kind=block.kind,
         id=f"{block.kind}-{block.attributes.get('id') or number}",
@@ -103,7 +103,7 @@ def view(block: Block, number: int, *, html: bool, title: str, archive_url: str,
         attr=attr,
         field={name: inline(block.fields.get(name, "")) for name in kind.fields},
         share=share_links(block.fields.get("text", ""), title, archive_url) if block.kind == "spread-the-word" else (),
-        when=when(block.attributes.get("date", "")) or "",
+        when=when(block.attributes.get("date", ""), language) or "",
     )
 
 
@@ -146,46 +146,16 @@ def _lead(children: list[Token], surface: Surface) -> tuple[str, str, list[Token
     return surface.inline(inner), str(link.attrGet("href") or "") if link else "", rest
 
 
-def when(value: str) -> str | None:
-    """`2026-12-03 17:00 Europe/Berlin` in words, "" for nothing, None if it is no such date."""
-    if not value:
-        return ""
-    stamp, _, zone = value.rpartition(" ") if "/" in value or value.endswith("UTC") else (value, "", "")
-    try:
-        moment = datetime.fromisoformat(stamp)
-    except ValueError:
-        return None
-    if zone and not is_zone(zone):
-        return None
-    text = long_date(moment)
-    if ":" in stamp:
-        text += f", {moment:%H:%M}"
-    place = zone.rpartition("/")[2].replace("_", " ")
-    return f"{text} ({place} time)" if place and ":" in stamp else text
-
-
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-
-
-def long_date(day: date) -> str:
-    """A day in words, e.g. Monday, 23 November 2026; never by the machine's locale."""
-    return f"{_DAYS[day.weekday()]}, {day.day} {_MONTHS[day.month - 1]} {day.year}"
-
-
 def share_links(text: str, title: str, url: str) -> tuple[Share, ...]:
     """Addresses that open a message with *text* and the letter's public page, on common services."""
     message = f"{text}\n\n{url}" if url else text
-    links = [Share(label="E-mail", url=f"mailto:?subject={quote(title)}&body={quote(message)}")]
+    links = [Share(place="mail", url=f"mailto:?subject={quote(title)}&body={quote(message)}")]
     if url:
         links.append(
-            Share(label="LinkedIn", url=f"https://www.linkedin.com/sharing/share-offsite/?url={quote(url, safe='')}")
+            Share(place="linkedin", url=f"https://www.linkedin.com/sharing/share-offsite/?url={quote(url, safe='')}")
         )
-    links.append(Share(label="Bluesky", url=f"https://bsky.app/intent/compose?text={quote(message)}"))
-    links.append(Share(label="WhatsApp", url=f"https://api.whatsapp.com/send?text={quote(message)}"))
+    links.append(Share(place="bluesky", url=f"https://bsky.app/intent/compose?text={quote(message)}"))
+    links.append(Share(place="whatsapp", url=f"https://api.whatsapp.com/send?text={quote(message)}"))
     return tuple(links)
 
 
@@ -193,7 +163,7 @@ def block_problems(blocks: Sequence[Block]) -> list[Problem]:
     """What is wrong with values that only rendering understands."""
     problems = []
     for block in blocks:
-        if when(block.attributes.get("date", "")) is None:
+        if when(block.attributes.get("date", ""), "en") is None:
             problems.append(
                 Problem(
                     at=block.at,

@@ -12,10 +12,11 @@ from markupsafe import Markup
 
 from newsletter.content.issue import After, Block, Issue, Level, Problem, Send, Span
 from newsletter.rendering import blocks as rendered
+from newsletter.rendering.dates import long_date
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
 from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
 from newsletter.rendering.images import Album, Picture, Unreadable, image_problems
-from newsletter.rendering.inline import inline_css, refuse_traps
+from newsletter.rendering.inline import inline_css
 from newsletter.rendering.theme import Theme
 
 MAX_CONDITIONS = 5
@@ -64,7 +65,6 @@ def compile_issue(
     the letter calls it; they travel *inline*, or are fetched from the site. *finish* is the last pass over a page;
     another one shows the page as it was before, to compare.
     """
-    refuse_traps(theme.name, theme.base_css, theme.client_css)
     marker = Marker(mark_word(_everything_in(issue, setting, theme)), custom_fields=setting.custom_fields)
     album = Album(found=pictures, site_url=setting.site_url, domain=setting.identity.domain, inline=inline)
     marked = tuple(rendered.marked(block, marker) for block in issue.blocks)
@@ -173,7 +173,15 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
     issue, setting = draft.issue, draft.setting
     public = archive_url(setting.site_url, issue.id)
     views = [
-        rendered.view(block, number, html=html, title=issue.title, archive_url=public, album=draft.album)
+        rendered.view(
+            block,
+            number,
+            html=html,
+            title=issue.title,
+            archive_url=public,
+            language=issue.language,
+            album=draft.album,
+        )
         for number, block in seen
     ]
     parts = [draft.theme.block(view, html=html) for view in views]
@@ -187,7 +195,7 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
                 "preheader": draft.preheader,
                 "language": issue.language,
                 "direction": issue.direction,
-                "date": rendered.long_date(issue.send.day) if isinstance(issue.send, Send) else "",
+                "date": long_date(issue.send.day, issue.language) if isinstance(issue.send, Send) else "",
             },
             "newsletter": {
                 "name": setting.identity.newsletter,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -71,6 +72,15 @@ class Image:
     def name(self) -> str:
         """What it is called where it is published: a name made of its content."""
         return f"{self.digest[:16]}.{self.kind}"
+
+    @property
+    def media_type(self) -> str:
+        """What it is, in the words of MIME."""
+        return f"image/{'jpeg' if self.kind == 'jpg' else self.kind}"
+
+    def as_data(self, content: bytes) -> bytes:
+        """An address that holds the picture itself; browsers read it, and mail programs do not."""
+        return f"data:{self.media_type};base64,".encode() + b64encode(content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections import Counter
 
 from newsletter.errors import SettingsError
@@ -26,34 +25,6 @@ cssutils.ser.prefs.minimizeColorHash = False  # not every mail client reads #fff
 cssutils.util._defaultFetcher = lambda _url: (None, "")  # noqa: SLF001 - its only switch; nothing is ever fetched
 
 DOCTYPE = "<!DOCTYPE html>"
-
-# Rules premailer or a mail client would ruin, with the reason (pattern, reason).
-_BASE_TRAPS = (
-    (r"@[a-z-]+", "at-rules are dropped while inlining; put them into client.css"),
-    (r"!important", "inline styles cannot be important"),
-    (r"[\w)*\]]\s*\[[^\]]*\][^{]*\{|^\s*\[", "attribute selectors get the wrong weight while inlining"),
-    (
-        r"[a-z0-9*.)]:(?:hover|focus|link|visited|active|nth|not|is|where|first|last|before|after)\b",
-        "pseudo-classes cannot be inlined; put them into client.css",
-    ),
-    (r"\bvar\(", "custom properties are not resolved; write the value"),
-    (r"\b(?:rgba?|hsla?)\(", "mail clients drop the whole style; write six hexadecimal digits"),
-    (r"gradient\(", "the plain background before it is lost while inlining"),
-)
-_ANY_TRAPS = ((r"@import", "nothing is fetched while inlining, and mail clients ignore it"),)
-
-
-def refuse_traps(name: str, base_css: str, client_css: str) -> None:
-    """Raise SettingsError at the first rule of the theme's styles that would be ruined on the way."""
-    for file, css, traps in (("base.css", base_css, _BASE_TRAPS + _ANY_TRAPS), ("client.css", client_css, _ANY_TRAPS)):
-        bare = re.sub(r"/\*.*?\*/", lambda comment: "\n" * comment[0].count("\n"), css, flags=re.DOTALL)
-        for pattern, reason in traps:
-            found = re.search(pattern, bare, re.MULTILINE)
-            if found:
-                line = bare.count("\n", 0, found.start()) + 1
-                raise SettingsError(
-                    f"{found[0].strip()!r} will not survive", at=f"templates/{name}/{file}:{line}", hint=reason
-                )
 
 
 def inline_css(page: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -11,7 +12,10 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from newsletter.rendering.holes import MARK
+
 WIDTH = 76
+_NAME = "\0" * 9  # as long as a first name, and nothing that a letter could hold
 
 
 def _mark(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's own signature
@@ -50,6 +54,11 @@ def tokens_of(source: str) -> list[Token]:
 def inline_tokens(source: str) -> list[Token]:
     """The inline tokens of one line of *source*, as a list with one `inline` token."""
     return _PARSER.parseInline(source)
+
+
+def address(typed: str) -> str:
+    """An address as it travels: in ASCII, the way links in a text are written."""
+    return _PARSER.normalizeLink(typed)
 
 
 class Html:
@@ -166,11 +175,17 @@ def closing(tokens: Sequence[Token], start: int) -> int:
 
 
 def wrap(text: str, indent: int = 0, *, width: int = WIDTH) -> str:
-    """*text* filled to *width* columns; lines after the first hang by *indent*."""
-    return "\n".join(
+    """*text* filled to *width* columns; lines after the first hang by *indent*.
+
+    A mark counts for as much as what will stand in its place, which is mostly a first name.
+    """
+    marks = iter([mark[0] for mark in MARK.finditer(text)])
+    text = MARK.sub(_NAME, text)
+    filled = "\n".join(
         textwrap.fill(line, width=width, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
         for line in text.split("\n")
     )
+    return re.sub(_NAME, lambda _name: next(marks), filled)
 
 
 def underline(title: str, rule: str = "-") -> str:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from newsletter.errors import SettingsError
 from newsletter.rendering.blocks import View
+from newsletter.rendering.holes import MARK
 from newsletter.rendering.markdown import bullet, underline, wrap
 
 FILES = ("theme.toml", "base.css", "client.css", "page.html.j2", "page.txt.j2", "blocks.html.j2", "blocks.txt.j2")
@@ -27,6 +28,7 @@ class Theme:
     base_css: str
     client_css: str
     words: Mapping[str, str]
+    speaks: bool  # the language it was read for; else the words are English
     _environment: ImmutableSandboxedEnvironment
 
     def block(self, view: View, *, html: bool) -> str:
@@ -70,6 +72,7 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
         words = tomllib.loads(files["theme.toml"]).get("words", {})
     except tomllib.TOMLDecodeError as err:
         raise SettingsError(str(err), at=f"templates/{name}/theme.toml") from err
+    short = language.partition("-")[0]
     environment = ImmutableSandboxedEnvironment(
         loader=DictLoader(dict(files)),
         autoescape=lambda file: file is not None and file.endswith(".html.j2"),
@@ -79,11 +82,14 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
         keep_trailing_newline=True,
     )
     environment.filters.update(wrap=wrap, underline=underline, bullet=bullet)
+    # What a reader calls themselves must not stand in a comment, for Outlook or anyone: two dashes end some.
+    environment.tests["personal"] = lambda text: MARK.search(str(text)) is not None
     return Theme(
         name=name,
         files=files,
         base_css=files["base.css"],
         client_css=files["client.css"],
-        words={**words.get("en", {}), **words.get(language.split("-", maxsplit=1)[0], {})},
+        words={**words.get("en", {}), **words.get(short, {}), **words.get(language, {})},
+        speaks=short in words or language in words,
         _environment=environment,
     )

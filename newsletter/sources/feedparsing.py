@@ -12,6 +12,7 @@ import contextlib
 import html
 import io
 import json
+import re
 import resource
 import sys
 from typing import Any
@@ -20,27 +21,46 @@ CPU_S = 20
 MEMORY_BYTES = 512 * 1024 * 1024
 MAX_ENTRIES = 500  # the newest
 MAX_TITLE, MAX_SUMMARY, MAX_LINK, MAX_TAG, MAX_TAGS = 1_000, 4_000, 2_000, 60, 20
+_REFERENCE = re.compile(rb"&#(?:(x)([0-9a-fA-F]{1,8})|([0-9]{1,8}));")
+_ENTRY_END = re.compile(rb"</(?:\w{1,20}:)?(?:item|entry)\s{0,9}>")
 MAX_OUTPUT = 1_000_000  # characters of all entries together
 
 
 def main() -> None:
-    """Parse; whatever goes wrong, the exit code says it."""
+    """Answer the question on standard input; whatever goes wrong, the exit code says it."""
     _bound()
+    sys.stdout.write(json.dumps(read(sys.stdin.buffer.read())))
+
+
+def read(question: bytes) -> dict[str, Any]:
+    """The version of a feed and its newest entries. Its bytes come after a line of JSON (url, media_type)."""
     import feedparser  # noqa: PLC0415 - after the bounds
 
-    head, _, body = sys.stdin.buffer.read().partition(b"\n")
+    head, _, body = question.partition(b"\n")
     asked = json.loads(head)
     # A stream, since feedparser takes bytes for the name of a file, and text for an address, before all else.
     # Its own cleaning takes quadratic time, and lets markup through; whoever reads us cleans.
     parsed = feedparser.parse(
-        io.BytesIO(body),
+        io.BytesIO(_ends(_REFERENCE.sub(_if_a_character, body))),
         response_headers={"content-type": asked["media_type"], "content-location": asked["url"]},
         sanitize_html=False,
         resolve_relative_uris=False,
     )
     entries = sorted((_entry(each) for each in parsed.entries), key=_newest_first)[:MAX_ENTRIES]
-    answer = {"version": str(parsed.get("version") or ""), "entries": _within(entries)}
-    sys.stdout.write(json.dumps(answer))
+    return {"version": str(parsed.get("version") or ""), "entries": _within(entries)}
+
+
+def _if_a_character(reference: re.Match[bytes]) -> bytes:
+    """A reference to what XML has no character for is dropped: it spoils all of a feed, and crashes the parser."""
+    number = int(reference[2], 16) if reference[1] else int(reference[3])
+    good = number in (9, 10, 13) or 32 <= number < 0xD800 or 0xE000 <= number < 0xFFFE or 0x10000 <= number < 0x110000
+    return reference[0] if good else b""
+
+
+def _ends(body: bytes) -> bytes:
+    """A feed of very many entries without those in the middle: the newest stand at its top, or at its end."""
+    ends = [found.end() for found in _ENTRY_END.finditer(body)]
+    return body[: ends[MAX_ENTRIES - 1]] + body[ends[-MAX_ENTRIES - 1] :] if len(ends) > 2 * MAX_ENTRIES else body
 
 
 def _bound() -> None:
@@ -80,11 +100,12 @@ def _html(detail: Any, most: int) -> str:  # noqa: ANN401 - the same
 
 
 def _instant(entry: Any, name: str) -> int | None:  # noqa: ANN401 - the same
-    # A bare number is read as a date in some other decade.
-    if _text(entry.get(name), 100).strip().isdigit() or not entry.get(f"{name}_parsed"):
+    # Of dict itself, since feedparser's own look-up gives one date for another. It reads a bare number as a date, too.
+    written, parts = _text(dict.get(entry, name), 100).strip(), dict.get(entry, f"{name}_parsed")
+    if not parts or (written.isdigit() and len(written) > len("20261123")):
         return None
     try:
-        return calendar.timegm(entry[f"{name}_parsed"])
+        return calendar.timegm(parts)
     except (ValueError, OverflowError, TypeError):
         return None
 

@@ -43,26 +43,27 @@ class Workspace:
         found |= {path.parent.name for path in folder.glob("*/index.md") if _LETTER.fullmatch(path.parent.name)}
         return sorted(found)
 
-    def series(self) -> dict[str, list[str]]:
-        """The ids of the parts of every series in their order: `issues/series/<series>/<number>-<part>.md`.
+    def series(self) -> list[str]:
+        """The names of all series: the folders in `issues/series`."""
+        return sorted(path.name for path in (self.root / "issues" / "series").glob("*") if path.is_dir())
 
-        Raises NewsletterError where two parts of one are called the same.
+    def parts(self, series: str) -> list[str]:
+        """The ids of the parts of a series in their order: `issues/series/<series>/<number>-<part>.md`.
+
+        Raises NewsletterError where two of them are called the same.
         """
-        found: dict[str, list[tuple[int, str]]] = {}
-        for path in sorted((self.root / "issues" / "series").glob("*/*.md")):
-            if part := _PART.fullmatch(path.stem):
-                found.setdefault(path.parent.name, []).append((int(part[1]), part[2]))
-        for name, parts in found.items():
-            slugs = [slug for _, slug in parts]
-            twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
-            if twice:
-                hint = "readers get a part once, by its name: call one of them otherwise"
-                raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{name}", hint=hint)
-        return {name: [f"{name}.{slug}" for _, slug in sorted(parts)] for name, parts in sorted(found.items())}
+        files = (_PART.fullmatch(path.stem) for path in (self.root / "issues" / "series" / series).glob("*.md"))
+        parts = sorted((int(found[1]), found[2]) for found in files if found)
+        slugs = [slug for _, slug in parts]
+        twice = next((slug for slug in slugs if slugs.count(slug) > 1), None)
+        if twice:
+            hint = "readers get a part once, by its name: call one of them otherwise"
+            raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{series}", hint=hint)
+        return [f"{series}.{slug}" for slug in slugs]
 
     def all_ids(self) -> list[str]:
         """The ids of all letters and all parts of series."""
-        return self.letter_ids() + [part for parts in self.series().values() for part in parts]
+        return self.letter_ids() + [part for series in self.series() for part in self.parts(series)]
 
     def letter(self, name: str) -> tuple[str, str, str]:
         """(id, path within the workspace, text) of the letter *name*: an id, or a path to its file.
@@ -166,8 +167,10 @@ class Workspace:
                 return path.relative_to(root).as_posix()
         return str(path)
 
-    def write(self, name: str, content: bytes, *, replace: bool = False, secret: bool = False) -> Path:
-        """Write a file whole or not at all; *secret* is for its owner's eyes alone.
+    def write(
+        self, name: str, content: bytes, *, replace: bool = False, secret: bool = False, program: bool = False
+    ) -> Path:
+        """Write a file whole or not at all; *secret* is for its owner's eyes alone, a *program* can be run.
 
         Raises NewsletterError if it exists and *replace* is False.
         """
@@ -177,7 +180,7 @@ class Workspace:
         self._refuse_links(path)
         with _telling(name):
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_whole(path, content, mode=0o600 if secret else 0o644)
+            _write_whole(path, content, mode=0o600 if secret else 0o755 if program else 0o644)
         return path
 
     def remove(self, name: str) -> None:
@@ -239,12 +242,25 @@ def lines_of(path: Path) -> Iterator[str]:
 
 def starter() -> Mapping[str, Path]:
     """The files a new workspace begins with, by their name in it; from the package or from a checkout."""
-    package = Path(__file__).parent.parent
-    root = package / "starter" if (package / "starter").is_dir() else package.parent
+    root = _origin()
     names = ["newsletter.toml", "subscribers/sample.csv", "subscribers/segments.toml"]
     for folder in ("templates", "issues"):
         names += [path.relative_to(root).as_posix() for path in sorted((root / folder).rglob("*")) if path.is_file()]
     return {name: root / name for name in names if not _made(name)}
+
+
+def runner() -> Mapping[str, Path]:
+    """The files by which GitHub runs a workspace, by their name in it; the program's own tests are none of them."""
+    root = _origin()
+    workflows = sorted((root / ".github" / "workflows").glob("*.yml"))
+    names = [path.relative_to(root).as_posix() for path in workflows if path.name != "ci.yml"]
+    names += ["scripts/tick.sh", "scripts/tell.sh", "scripts/heartbeat.py", "requirements.lock"]
+    return {name: root / name for name in names}
+
+
+def _origin() -> Path:
+    package = Path(__file__).parent.parent
+    return package / "starter" if (package / "starter").is_dir() else package.parent
 
 
 def _made(name: str) -> bool:

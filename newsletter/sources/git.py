@@ -1,12 +1,16 @@
-"""What Git knows: who is at the desk, and what it would carry away."""
+"""What Git knows: who is at the desk, what it would carry away, and what was there before."""
 
 from __future__ import annotations
 
 import getpass
 import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from newsletter.errors import NewsletterError
+from newsletter.errors import NewsletterError, NotFound
 
 
 def author(root: Path) -> str:
@@ -32,15 +36,35 @@ def would_commit(root: Path, path: Path) -> bool:
     return asked.returncode == 1
 
 
-def _git(root: Path, *words: str) -> subprocess.CompletedProcess[str] | None:
+def _git(root: Path, *words: str, patience_s: float = 5) -> subprocess.CompletedProcess[str] | None:
     """What Git answers; None if it is not there."""
     try:
         return subprocess.run(  # noqa: S603 - no shell, and no word of a stranger's
             ["git", "-C", str(root), *words],  # noqa: S607 - the git of the PATH is the user's own
             capture_output=True,
             text=True,
-            timeout=5,
+            timeout=patience_s,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
+
+
+@contextmanager
+def as_of(root: Path, revision: str) -> Iterator[Path]:
+    """A folder with what *root* was at *revision*, for as long as it is needed.
+
+    Raises NotFound if there is no such revision, or no repository.
+    """
+    known = _git(root, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    if known is None or known.returncode != 0:
+        raise NotFound(f"Git knows no revision {revision!r}", at=str(root), hint="see: git log --oneline")
+    with tempfile.TemporaryDirectory(prefix="newsletter-") as folder:
+        packed = Path(folder) / "all.tar"
+        made = _git(root, "archive", "--format=tar", f"--output={packed}", known.stdout.strip(), patience_s=60)
+        if made is None or made.returncode != 0:
+            raise NewsletterError("Git does not give the files of that revision", at=revision)
+        place = Path(folder) / "files"
+        with tarfile.open(packed) as archive:
+            archive.extractall(place, filter="data")
+        yield place

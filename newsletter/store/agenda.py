@@ -21,6 +21,7 @@ TURN = timedelta(minutes=5)  # without a sign of life, and somebody else may hav
 _OPEN = batches.c.state != literal_column("'done'")
 _DOUBTFUL = outcomes.c.status == literal_column("'unknown'")
 _WAITS = outcomes.c.retry_at.is_not(None)
+_GOES_ON = and_(issues.c.paused == "", issues.c.cancelled == "")
 
 
 class SqlAgenda:
@@ -51,24 +52,24 @@ class SqlAgenda:
 
     def waiting(self, *, now: datetime, not_before: datetime) -> dict[str, int]:
         """How many deliveries of each issue could be handed over now."""
-        return self._people(batches.c.due_at > not_before, batches.c.due_at <= now)
+        return self._people(batches.c.due_at > not_before, batches.c.due_at <= now, _GOES_ON)
 
     def held(self, *, not_before: datetime, since: datetime) -> dict[str, int]:
         """How many deliveries of each issue were due between *since* and *not_before* and never left."""
         return self._people(batches.c.due_at > since, batches.c.due_at <= not_before)
 
     def next_due(self, *, now: datetime) -> datetime | None:
-        """When the next planned delivery is due."""
+        """When the next planned delivery is due, of what is neither paused nor cancelled."""
         query = (
             select(func.min(batches.c.due_at))
             .join(issues, issues.c.no == batches.c.issue_no)
-            .where(_OPEN, batches.c.due_at > now, issues.c.cancelled == "")
+            .where(_OPEN, batches.c.due_at > now, _GOES_ON)
         )
         with self._db.reading() as connection:
             return connection.execute(query).scalar()
 
     def _issues(self, which: ColumnElement[bool]) -> list[PlannedIssue]:
-        query = PLANNED_ISSUES.where(which, issues.c.paused == "", issues.c.cancelled == "").order_by(issues.c.no)
+        query = PLANNED_ISSUES.where(which, _GOES_ON).order_by(issues.c.no)
         with self._db.reading() as connection:
             return [planned_issue(row) for row in connection.execute(query)]
 
@@ -92,7 +93,7 @@ class SqlTurns:
         self._worker = this_worker()
 
     def take(self, *, now: datetime) -> bool:
-        """Whether it is ours now: nobody has it, or whoever had it is gone or silent for long."""
+        """Whether it is ours now: nobody else has it, or whoever had it is gone or silent for long."""
         mine = {"worker": self._worker, "until": now + TURN, "began_at": now, "ended_at": None}
         with self._db.writing() as connection:
             row = connection.execute(select(turns).with_for_update()).first()
@@ -103,15 +104,16 @@ class SqlTurns:
                 except IntegrityError:  # somebody else was first
                     return False
                 return True
-            if row.worker and row.until > now and not is_gone(row.worker):
+            if row.worker not in ("", self._worker) and _lives(row.worker, row.until, now=now):
                 return False
             connection.execute(update(turns).values(**mine))
             return True
 
-    def keep(self, *, now: datetime) -> None:
-        """A sign of life."""
+    def keep(self, *, now: datetime) -> bool:
+        """Give a sign of life; whether it still is ours."""
+        sign = update(turns).where(turns.c.worker == self._worker).values(until=now + TURN)
         with self._db.writing() as connection:
-            connection.execute(update(turns).where(turns.c.worker == self._worker).values(until=now + TURN))
+            return bool(connection.execute(sign).rowcount)
 
     def end(self, said: str, *, now: datetime) -> None:
         """Give it back, with a word about what came of it. Raises StoreError if it was taken meanwhile."""
@@ -126,3 +128,8 @@ class SqlTurns:
         with self._db.reading() as connection:
             row = connection.execute(select(turns)).first()
         return Turn(began_at=row.began_at, ended_at=row.ended_at, said=row.said) if row else None
+
+
+def _lives(worker: str, until: datetime, *, now: datetime) -> bool:
+    """Whether *worker* may be at work. What ends far in the future was begun by a clock that was wrong."""
+    return now < until <= now + 2 * TURN and not is_gone(worker)

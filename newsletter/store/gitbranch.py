@@ -18,6 +18,7 @@ from newsletter.store.gitcommand import Answer, git, without_credentials
 _TRIES = 5  # to fetch the commit that the remote has just named, while others save new ones
 
 _REACH = "look at the network, the name of the remote and what it lets this user do, then try again"
+_ROOM = "look whether the disk for temporary files is full"
 _LOOK = "it is not known whether this was saved; load again before anything is sent"
 
 
@@ -129,15 +130,14 @@ class GitBranch:
     def _make(self, *words: str, data: bytes = b"", places: Mapping[str, str]) -> str:
         answer = self._git(*words, data=data, places=places)
         if answer.code:
-            hint = "look whether the disk for temporary files is full"
-            raise StateError(f"Git cannot keep an object: {answer.said}", hint=hint, at=self.place)
+            raise StateError(f"Git cannot keep an object: {answer.said}", hint=_ROOM, at=self.place)
         return answer.text
 
     def _files(self, commit: str, places: Mapping[str, str]) -> Mapping[str, bytes]:
         listing = self._git("ls-tree", "-z", commit, places=places)
         entries = [line.split(b"\t") for line in listing.out.split(b"\0") if line]
         return {
-            name.decode(): self._git("cat-file", "blob", about.split()[2].decode(), places=places).out
+            name.decode(errors="replace"): self._git("cat-file", "blob", about.split()[2].decode(), places=places).out
             for about, name in entries
             if about.split()[1] == b"blob"
         }
@@ -145,7 +145,9 @@ class GitBranch:
     def url(self, *, push: bool = False) -> str:
         """The URL behind the remote's name: pushing by name would move the checkout's remote-tracking ref."""
         asked = self._git("remote", "get-url", *(["--push"] if push else []), "--", self._remote)
-        return self._remote if asked.code else asked.text.splitlines()[0]
+        if asked.code:  # a URL; somebody may have settings by which it means another
+            asked = self._git("ls-remote", "--get-url", "--", self._remote)
+        return asked.text.splitlines()[0] if asked.text else self._remote
 
     @contextmanager
     def _objects(self) -> Iterator[Mapping[str, str]]:
@@ -154,8 +156,19 @@ class GitBranch:
         if asked.code:
             hint = "the state needs a checkout of the repository it belongs to (and git 2.31 or newer)"
             raise StateError(f"this is no Git repository: {asked.said}", hint=hint, at=str(self._repository))
-        with tempfile.TemporaryDirectory(prefix="newsletter-") as folder:
+        with _folder(at=self.place) as folder:
             yield {"GIT_OBJECT_DIRECTORY": folder, "GIT_ALTERNATE_OBJECT_DIRECTORIES": asked.text}
+
+
+@contextmanager
+def _folder(*, at: str) -> Iterator[str]:
+    """An empty folder that goes away. Raises StateError if there is no room for one."""
+    try:
+        made = tempfile.TemporaryDirectory(prefix="newsletter-")
+    except OSError as problem:
+        raise StateError(f"there is no room to work: {problem.strerror}", hint=_ROOM, at=at) from None
+    with made as folder:
+        yield folder
 
 
 def _message() -> str:

@@ -17,8 +17,10 @@ REMOTE_S = 120  # a command that talks to the remote; forty megabytes need less 
 _LOCAL_S = 30
 
 # What a hook that runs us would have us work on, what writes every header of a request to stderr, and who wrote it.
+# And our own secrets: whatever Git starts (ssh, a helper for credentials, the hooks of a remote that is a folder) would
+# inherit them. A provider's own, as AWS_…, stay: there are helpers that need them.
 _FOREIGN = re.compile(
-    r"GIT_(?:DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX"
+    r"NEWSLETTER_\w*|GIT_(?:DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX"
     r"|SHALLOW_FILE|GRAFT_FILE|QUARANTINE_PATH|CURL_VERBOSE|TRACE\w*)"
 )
 _ALWAYS = {
@@ -39,6 +41,7 @@ _SETTINGS = (
     "fetch.recurseSubmodules=false",
     "push.followTags=false",
     "push.gpgSign=false",
+    "push.pushOption=",  # an empty one takes back those before it, which most remotes do not know
 )
 
 

@@ -6,20 +6,26 @@ never overwritten; who left is never forgotten, however old the database is that
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, NoResultFound
 
 from newsletter.errors import StateError, StateMissing, StateUnreachable
 from newsletter.store import sealed, snapshot
 from newsletter.store.db import Database, connect
 from newsletter.store.departures import apply, fingerprint, known
+from newsletter.store.failures import in_our_words
 from newsletter.store.gitbranch import GitBranch
 from newsletter.store.publicity import is_public
+from newsletter.store.schema import upgrade
 from newsletter.store.sealed import Keys, State
+from newsletter.store.since import call_off
 
 # What `recreate` cannot do, for whoever has promised somebody to forget them.
 CANNOT_ERASE = (
@@ -27,6 +33,9 @@ CANNOT_ERASE = (
     "fetched them; whoever has a key of that time can read them. To be rid of them delete the repository of the "
     "state, or ask its host to purge it, make it anew, and destroy the old keys."
 )
+
+# What SQLite says of another program's database, of what is none, and of one that is damaged.
+_OTHERS = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +84,11 @@ class GitState:
         """Let the SQLite file *into* hold the state, with all departures in it; its generation, from 1.
 
         Raises StateMissing if there is no branch, StateUnreachable if the remote does not say, and StateError
-        if what it has cannot be trusted. The file may be open, also elsewhere; nobody sees half of it.
+        if what it has cannot be trusted. The file may be open, also elsewhere; nobody sees half of it. What is in it
+        goes, so it must be a copy of this newsletter's, or nothing.
         """
         seen = self._fetch()
+        _refuse_other(into, seen.state.newsletter)
         snapshot.put(seen.state.database, into)
         self._merge(into, seen.state)
         self._seen = seen.without_content()
@@ -94,13 +105,22 @@ class GitState:
         self._merge(database, seen.state)
         return self._write(database, before=seen)
 
-    def adopt(self, database: Path) -> int:
-        """Put an older *database*, as from a backup, in the place of the state; its generation.
+    def adopt(self, older: Path, into: Path, *, now: datetime) -> tuple[int, list[str]]:
+        """Put the database in the file *older*, as from a backup, in the place of the state, and *into* another file.
 
-        Those who left since stay gone; who was mailed since is forgotten, so compare before you send.
+        Its generation, and the letters that were called off in it: more of them was sent since than it knows. Those
+        who left since stay gone.
         """
-        self._seen = self._fetch().without_content()
-        return self.save(database)
+        content, seen = snapshot.take(older), self._fetch()
+        if _newsletter_of(content) != seen.state.newsletter:
+            raise _other_newsletter(at=str(older))
+        _refuse_other(into, seen.state.newsletter)
+        snapshot.put(content, into)
+        with _opened(into) as database, snapshot.within(seen.state.database) as newer:
+            upgrade(database)
+            letters = call_off(database, newer, now=now)
+        self._seen = seen.without_content()
+        return self.save(into), letters
 
     def rotate(self, recipients: Sequence[str]) -> int:
         """Encrypt the state for *recipients*, who alone can load it from now on; its generation.
@@ -117,6 +137,7 @@ class GitState:
         What it cannot do says CANNOT_ERASE. If it is cut short, the state is on the branch or beside it, under
         the name that `load` tells; called again, it goes on from there. The generation.
         """
+        self._refuse_public()
         spare = self._spare.read()
         if spare and self._branch.head() is None:
             commit, files = spare
@@ -145,6 +166,8 @@ class GitState:
             message = f"the remote went back from generation {self._newest} to {state.generation}"
             hint = "somebody put an old state there: sending from it would mail people again; put the newer one back"
             raise StateError(message, hint=hint, at=self._place)
+        if _newsletter_of(state.database) != state.newsletter:
+            raise sealed.damaged(self._place)
         self._newest = state.generation
         return _Seen(commit=commit, state=state, digest=snapshot.digest(state.database))
 
@@ -167,8 +190,7 @@ class GitState:
                 ours = fingerprint(connection) == state.newsletter
                 news = state.journal - known(connection)
             if not ours:
-                hint = "check the path, and the remote and branch of the state"
-                raise StateError("the database and the state belong to different newsletters", hint=hint, at=str(path))
+                raise _other_newsletter(at=str(path))
             if news:
                 with database.writing() as connection:
                     apply(connection, news)
@@ -209,6 +231,31 @@ class GitState:
 
     def _seal(self, state: State) -> Mapping[str, bytes]:
         return sealed.write(state, self._keys, at=self._place)
+
+
+def _newsletter_of(kept: bytes | Path) -> str | None:
+    """The fingerprint of the newsletter whose database it is; None if it is another program's, or no database."""
+    try:
+        with snapshot.within(kept) as connection:
+            return fingerprint(connection)
+    except NoResultFound:
+        return None
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) in _OTHERS:
+            return None
+        raise in_our_words(error, place=str(kept) if isinstance(kept, Path) else "") from None
+
+
+def _refuse_other(path: Path, newsletter: str) -> None:
+    """Raise StateError if there is something at *path* that is no copy of that newsletter's database."""
+    if path.exists() and path.stat().st_size and _newsletter_of(path) != newsletter:
+        hint = "move it away, or name another file: what is in this one would be gone"
+        raise StateError("this file holds something else than a copy of this newsletter", hint=hint, at=str(path))
+
+
+def _other_newsletter(*, at: str) -> StateError:
+    hint = "check the path, and the remote and branch of the state"
+    return StateError("the database and the state belong to different newsletters", hint=hint, at=at)
 
 
 @contextmanager

@@ -6,56 +6,76 @@ nothing of ours is lost.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from random import SystemRandom
 from typing import TypeVar
 
 from newsletter.delivery.outcome import Receipt, Status
-from newsletter.delivery.plan import Claim
-from newsletter.errors import StateConflict
+from newsletter.delivery.plan import Block, Claim
+from newsletter.errors import LeaseLost, StateConflict
+from newsletter.store.controls import SqlControls
+from newsletter.store.gate import SqlGate
 from newsletter.store.gitstate import GitState
 from newsletter.store.ledger import SqlLedger
+from newsletter.store.seat import seat
 
 Result = TypeVar("Result")
 
 CHECKPOINT_S = 20.0  # outcomes are saved at least so often; a runner that is lost leaves no more in doubt
-_TRIES = 8
-_PATIENCE_S = 0.5
+
+# Whoever saves at every claim is always quicker than somebody who has to load first. So a sender stands aside now and
+# then, for as long as others need to load and save, and they go on trying until it has done so more than once.
+ROOM_EVERY_S = 15.0
+_ROOM_IN_SAVES, _MOST_ROOM_S = 5, 8.0
+_PATIENCE_S = 75.0
+_APART_S = 0.5  # at most, and by chance, so that two who met do not meet again
 
 
 class Keeper:
-    """The database at *path*, and the state that it is a copy of."""
+    """The state, and the database that is our copy of it: at *path*, or beside it while another command is at that."""
 
     def __init__(self, state: GitState, path: Path) -> None:
         self.state = state
-        self._path = path
+        self._wanted = path
+        self._open = ExitStack()
+
+    @cached_property
+    def path(self) -> Path:
+        """Where our copy is, until `close`."""
+        return self._open.enter_context(seat(self._wanted))
 
     def load(self) -> None:
         """Let the database be what the remote has."""
-        self.state.load(self._path)
+        self.state.load(self.path)
 
     def save(self) -> None:
         """Let the remote have the database. Raises StateConflict if somebody else was first."""
-        self.state.save(self._path)
+        self.state.save(self.path)
+
+    def close(self) -> None:
+        """Let another command have the file."""
+        self._open.close()
 
     def durably(self, work: Callable[[], Result], again: Callable[[], None] = lambda: None) -> Result:
         """What *work* gives, once it is saved.
 
         Where somebody else was first, on what they saved: *again* repeats what was not saved yet, and then *work*.
         """
-        tries = 1
+        give_up = time.monotonic() + _PATIENCE_S
         while True:
             result = work()
             try:
                 self.save()
             except StateConflict:
-                if tries == _TRIES:
+                if time.monotonic() > give_up:
                     raise
-                time.sleep(SystemRandom().uniform(0, _PATIENCE_S * tries))
-                tries += 1
+                time.sleep(SystemRandom().uniform(0, _APART_S))
                 self.load()
                 again()
             else:
@@ -68,7 +88,9 @@ class SavedLedger:
     def __init__(self, ledger: SqlLedger, keeper: Keeper) -> None:
         self._ledger, self._keeper = ledger, keeper
         self._unsaved: list[Callable[[], object]] = []
-        self._saved_at = time.monotonic()
+        self._saved_at = self._aside_at = time.monotonic()
+        self._save_s = 0.0  # how long the last save took
+        self.stop = threading.Event()  # set by whoever wants the send to end
 
     def claim(
         self,
@@ -81,8 +103,10 @@ class SavedLedger:
         below: int | None = None,
         seals: bool = False,
     ) -> Claim | None:
-        """As SqlLedger, and saved: nobody else has these deliveries."""
-        return self._durably(
+        """As SqlLedger, and saved: nobody else has these deliveries. None also once the send is to end."""
+        if time.monotonic() - self._aside_at > ROOM_EVERY_S and self._stand_aside():
+            return None
+        return self._if_any(
             lambda: self._ledger.claim(
                 issue_no, now=now, not_before=not_before, limit=limit, worker=worker, below=below, seals=seals
             )
@@ -90,20 +114,15 @@ class SavedLedger:
 
     def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:
         """As SqlLedger, and saved."""
-        return self._durably(lambda: self._ledger.abandoned(issue_no, now=now, worker=worker))
+        return self._if_any(lambda: self._ledger.abandoned(issue_no, now=now, worker=worker))
 
     def doubtful(self, issue_no: int, *, now: datetime, worker: str, after: int) -> Claim | None:
         """As SqlLedger, and saved."""
-        return self._durably(lambda: self._ledger.doubtful(issue_no, now=now, worker=worker, after=after))
+        return self._if_any(lambda: self._ledger.doubtful(issue_no, now=now, worker=worker, after=after))
 
     def seal(self, claim: Claim, *, digest: bytes, now: datetime) -> None:
         """As SqlLedger, and saved: whoever comes after us knows what we are about to hand over."""
-
-        def work() -> Claim:
-            self._ledger.seal(claim, digest=digest, now=now)
-            return claim
-
-        self._durably(work)
+        self.durably(lambda: self._ledger.seal(claim, digest=digest, now=now))
 
     def record(
         self,
@@ -134,7 +153,23 @@ class SavedLedger:
     def flush(self) -> None:
         """Save what is not saved yet."""
         if self._unsaved:
-            self._durably(lambda: self._unsaved)
+            self.durably(lambda: None)
+
+    def durably(self, work: Callable[[], Result]) -> Result:
+        """What *work* gives, saved together with everything before it."""
+        began = time.monotonic()
+        result = self._keeper.durably(work, self._repeat)
+        self._unsaved.clear()
+        self._saved_at = time.monotonic()
+        self._save_s = self._saved_at - began
+        return result
+
+    def _stand_aside(self) -> bool:
+        """Let others save, with nothing in our hands; whether somebody wants the send to end."""
+        self.flush()
+        stopped = self.stop.wait(min(_ROOM_IN_SAVES * self._save_s, _MOST_ROOM_S))
+        self._aside_at = time.monotonic()
+        return stopped
 
     def _soon(self, deed: Callable[[], object]) -> None:
         deed()
@@ -142,17 +177,62 @@ class SavedLedger:
         if time.monotonic() - self._saved_at > CHECKPOINT_S:
             self.flush()
 
-    def _durably(self, work: Callable[[], Result]) -> Result:
+    def _if_any(self, work: Callable[[], Result | None]) -> Result | None:
         """What *work* gives, saved together with everything before it; nothing to save if it gives nothing."""
         result = work()
         if result is None:
-            return result
+            return None
         done = [result]
-        result = self._keeper.durably(lambda: done.pop() if done else work(), self._repeat)
-        self._unsaved.clear()
-        self._saved_at = time.monotonic()
-        return result
+        return self.durably(lambda: done.pop() if done else work())
 
     def _repeat(self) -> None:
         for deed in self._unsaved:
-            deed()
+            # What became of a batch that somebody has taken over, they find out; the others are still ours to tell.
+            with suppress(LeaseLost):
+                deed()
+
+
+class SavedControls:
+    """`SqlControls` on a database that lives in Git: whoever decides is not sent away because somebody is sending."""
+
+    def __init__(self, controls: SqlControls, ledger: SavedLedger) -> None:
+        self._controls, self._ledger = controls, ledger
+
+    def pause(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """As SqlControls, and saved."""
+        self._ledger.durably(lambda: self._controls.pause(issue_no, by=by, why=why, now=now))
+
+    def resume(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """As SqlControls, and saved."""
+        self._ledger.durably(lambda: self._controls.resume(issue_no, by=by, why=why, now=now))
+
+    def cancel(self, issue_no: int, *, by: str, why: str, now: datetime) -> None:
+        """As SqlControls, and saved."""
+        self._ledger.durably(lambda: self._controls.cancel(issue_no, by=by, why=why, now=now))
+
+    def correct(self, issue_no: int, *, revision: int, edition_hash: str, by: str, why: str, now: datetime) -> None:
+        """As SqlControls; saved with the edition, when everything is."""
+        self._controls.correct(issue_no, revision=revision, edition_hash=edition_hash, by=by, why=why, now=now)
+
+    def decide(self, issue_no: int, what: str, *, by: str, why: str, now: datetime) -> None:
+        """As SqlControls, and saved."""
+        self._ledger.durably(lambda: self._controls.decide(issue_no, what, by=by, why=why, now=now))
+
+
+class SavedGate:
+    """`SqlGate` on a database that lives in Git."""
+
+    def __init__(self, gate: SqlGate, ledger: SavedLedger) -> None:
+        self._gate, self._ledger = gate, ledger
+
+    def reserve(self, provider: str, *, count: int, rate: float, now: datetime) -> timedelta:
+        """As SqlGate; saved with the claim that it is for."""
+        return self._gate.reserve(provider, count=count, rate=rate, now=now)
+
+    def blocked(self, provider: str, *, now: datetime) -> Block | None:
+        """As SqlGate."""
+        return self._gate.blocked(provider, now=now)
+
+    def block(self, provider: str, *, until: datetime, why: str, now: datetime) -> None:
+        """As SqlGate, and saved."""
+        self._ledger.durably(lambda: self._gate.block(provider, until=until, why=why, now=now))

@@ -8,12 +8,17 @@ from pathlib import Path
 
 from newsletter.store.gitcommand import git
 
-# git@host:owner/name, ssh://git@host/owner/name, https://token@host/owner/name
-_PLACES = re.compile(r"(?:(https?)://(?:[^/@]*@)?|ssh://(?:[^/@]*@)?|[\w.-]+@)([\w.-]+(?::\d+(?=/))?)[:/](.+)")
+# https://token@host/owner/name and git://host/name; ssh://git@host:22/owner/name; git@host:owner/name, host:owner/name
+_WEB = re.compile(r"(https?|git)://(?:[^/@]*@)?(.+)")
+_SSH = re.compile(r"(?:git\+)?ssh://(?:[^/@]*@)?([^/:]+)(?::\d+)?/(.+)|(?:[^/@:]*@)?([\w.-]{2,}):(?!//)/?(.+)")
+_DOORS = re.compile(r"^(?:alt)?ssh\.")  # the name under which a host takes ssh on the port of the web
+
 _AS_NOBODY = ("-c", "credential.helper=", "-c", "http.extraHeader=", "-c", "core.askPass=")
 _NO_SETTINGS = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_SYSTEM": "/dev/null",
+    "GIT_CONFIG_COUNT": "0",
+    "GIT_CONFIG_PARAMETERS": "",
     "GIT_ASKPASS": "",
     "SSH_ASKPASS": "",
     "HOME": "/nonexistent",  # where curl would look for a .netrc
@@ -22,10 +27,19 @@ _NO_SETTINGS = {
 
 def is_public(url: str) -> bool:
     """Whether anybody may read the repository at *url*; False where that cannot be asked, as of a folder."""
-    found = _PLACES.fullmatch(url)
-    if not found:
+    place = asked_at(url)
+    if place is None:
         return False
-    scheme, host, path = found[1] or "https", found[2], found[3]
     with tempfile.TemporaryDirectory(prefix="newsletter-") as nowhere:
-        words = (*_AS_NOBODY, "ls-remote", "--heads", "--", f"{scheme}://{host}/{path}")
-        return git(Path(nowhere), *words, places=_NO_SETTINGS, remote=True).code == 0
+        alone = _NO_SETTINGS | {"GIT_CEILING_DIRECTORIES": str(Path(nowhere).resolve().parent)}
+        return git(Path(nowhere), *_AS_NOBODY, "ls-remote", "--heads", "--", place, places=alone, remote=True).code == 0
+
+
+def asked_at(url: str) -> str | None:
+    """Where strangers would read the repository at *url*: over the web also where we come by ssh; None of a folder."""
+    if web := _WEB.fullmatch(url):
+        return f"{web[1]}://{web[2]}"
+    if ssh := _SSH.fullmatch(url):
+        host, path = ssh[1] or ssh[3], ssh[2] or ssh[4]
+        return f"https://{_DOORS.sub('', host)}/{path}"
+    return None

@@ -24,6 +24,8 @@ MOST_BYTES = 40 * 1024 * 1024
 
 _FORMAT = 1
 _DATABASE, _JOURNAL, _META = "state.db.age", "departures.jsonl.age", "meta.json"
+_SQLITE = b"SQLite format 3\0"  # how each of its files begins
+_NOT_OURS = (KeyError, TypeError, ValueError, RecursionError, EOFError, OSError, zlib.error)  # of what we never wrote
 _LEVEL = 1  # of gzip: half of what it holds is random anyway, so that 6 takes twice as long for one per cent
 
 
@@ -69,7 +71,7 @@ class Keys:
             if "No matching keys" in str(problem):
                 hint = "use the secret key that belongs to one of the recipients it was saved for"
                 raise StateError("our key does not open the state", hint=hint, at=at) from None
-            raise _damaged(at) from None
+            raise damaged(at) from None
         return opened
 
 
@@ -103,8 +105,8 @@ def read(files: Mapping[str, bytes], keys: Keys, *, at: str) -> State:
         raise StateError("the branch holds something else than a state", hint=hint, at=at)
     try:
         meta = _object(files[_META])
-    except ValueError:
-        raise _damaged(at) from None
+    except _NOT_OURS:
+        raise damaged(at) from None
     if meta.get("format") != _FORMAT:
         hint = "update the program; it must not write what it does not understand"
         raise StateError("the state was saved by another version of this program", hint=hint, at=at)
@@ -112,15 +114,18 @@ def read(files: Mapping[str, bytes], keys: Keys, *, at: str) -> State:
     try:
         about = _object(head)
         if about["sha256"] != hashlib.sha256(files[_DATABASE]).hexdigest() or about["generation"] != meta["generation"]:
-            raise _damaged(at)
-        return State(
+            raise damaged(at)
+        state = State(
             generation=int(about["generation"]),
             newsletter=str(about["newsletter"]),
             journal=read_lines(lines.decode()),
             database=gzip.decompress(keys.unseal(files[_DATABASE], at=at)),
         )
-    except (KeyError, ValueError, EOFError, OSError, zlib.error):
-        raise _damaged(at) from None
+    except _NOT_OURS:
+        raise damaged(at) from None
+    if state.generation < 1 or not state.database.startswith(_SQLITE):
+        raise damaged(at)
+    return state
 
 
 def _object(content: bytes) -> dict[str, Any]:
@@ -142,6 +147,7 @@ def _read(recipients: Sequence[str]) -> list[pyrage.x25519.Recipient]:
     return keys
 
 
-def _damaged(at: str) -> StateError:
-    hint = "look at who can push there and what they did; put back a copy of the database with care for the departures"
+def damaged(at: str) -> StateError:
+    """What to say of a state that is not as `write` wrote it."""
+    hint = "look at who can push there; how to put a good one back: docs/operations.md, the state in Git"
     return StateError("the state is damaged, or somebody changed it by hand", hint=hint, at=at)

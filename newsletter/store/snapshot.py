@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlalchemy import Connection, StaticPool, create_engine
+
 from newsletter.errors import StoreError
 from newsletter.store.failures import in_our_words
 
@@ -49,6 +51,25 @@ def put(content: bytes, path: Path) -> None:
         # It would wait for ever for somebody who writes.
         give_up = time.monotonic() + _BUSY_S
         source.backup(target, pages=-1, progress=lambda status, *_: _not_after(give_up, status), sleep=0.05)
+
+
+@contextlib.contextmanager
+def within(kept: bytes | Path) -> Iterator[Connection]:
+    """A connection to read what is in a database: all of it as bytes, or the file at a path."""
+
+    def connect() -> sqlite3.Connection:
+        if isinstance(kept, Path):
+            return sqlite3.connect(f"{kept.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_S)
+        memory = sqlite3.connect(":memory:")
+        memory.deserialize(kept)
+        return memory
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=StaticPool, hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def digest(content: bytes) -> bytes:

@@ -17,7 +17,8 @@ from newsletter.rendering.compile import Setting, compile_issue
 from newsletter.rendering.edition import Condition, Edition
 from newsletter.rendering.images import PictureOf, Unreadable, names_in, shown_in
 from newsletter.rendering.message import Cut, cut_edition
-from newsletter.rendering.theme import read_theme
+from newsletter.rendering.theme import Theme, read_theme
+from newsletter.rendering.theme_lint import lint_theme
 from newsletter.schedule import NEVER_QUIET, Quiet
 from newsletter.usecases.inside import NO_INSIDE, NO_INSIDE_HINT
 
@@ -71,17 +72,20 @@ def build(text: str, *, path: str, issue_id: str, desk: Desk) -> Built:
     if isinstance(issue.send, Send) and issue.send.day in desk.quiet:
         hint = "choose another day, or change [schedule] quiet"
         problems.append(Problem(at=issue.span("send"), what=f"{issue.send.day} is a quiet day", hint=hint))
-    theme = read_theme(desk.theme_name, desk.theme_files, language=issue.language)
-    rules = {f"segment:{name}": rule for name, rule in desk.segments.items()}
     pictures = {name: desk.picture_of(name) for name in names_in(issue)}
     reading = read(issue, required=desk.required, wording=desk.wording, shown=shown_in(issue, pictures))
     problems += check_text(reading, off=desk.off)
+    theme = read_theme(desk.theme_name, desk.theme_files, language=issue.language)
+    wrong = lint_theme(desk.theme_name, desk.theme_files)
+    problems += [*wrong, *_silence(issue, theme)]
+    if any(problem.level is Level.ERROR for problem in wrong):  # inlining it might not even come to an end
+        return Built(issue=issue, edition=None, cut=None, problems=_in_order(problems))
     edition, more = compile_issue(
         issue,
         theme=theme,
         setting=desk.setting,
         audience=audience,
-        rules=rules,
+        rules={f"segment:{name}": rule for name, rule in desk.segments.items()},
         pictures=pictures,
         inline=desk.inline,
     )
@@ -120,6 +124,15 @@ def _audience(issue: Issue, desk: Desk, problems: list[Problem]) -> Condition:
             )
         )
     return Condition(name=issue.audience, rule=desk.segments.get(issue.audience, {}))
+
+
+def _silence(issue: Issue, theme: Theme) -> list[Problem]:
+    """A problem if the theme has no words in the letter's language."""
+    if theme.speaks:
+        return []
+    what = f"the theme has no words in {issue.language!r}; its own would be English"
+    hint = f"add [words.{issue.language}] to templates/{theme.name}/theme.toml"
+    return [Problem(at=issue.span("language"), what=what, hint=hint, level=Level.WARNING, check="theme-language-words")]
 
 
 def _longest(cut: Cut) -> dict[str, str]:

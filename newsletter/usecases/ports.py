@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -186,11 +186,20 @@ class Hands(Protocol):
     def letters(self, *, now: datetime) -> list[str]:
         """Letters whose day it is somewhere and that are not planned yet."""
 
+    def series(self) -> list[str]:
+        """The names of all series."""
+
+    def parts(self, series: str, *, now: datetime) -> list[str]:
+        """The parts of one that has begun, in their order, whose time may have come."""
+
+    def forecast(self, letter: str, *, now: datetime) -> int:
+        """For how many people a letter would be planned."""
+
     def plan(self, letter: str, *, now: datetime) -> int:
         """Plan a letter that is due for somebody; for how many people, and 0 if its time has not come."""
 
-    def send(self, issue: PlannedIssue) -> int:
-        """How many deliveries got an outcome."""
+    def send(self, issue: PlannedIssue, *, watch: Callable[[int], None]) -> None:
+        """Hand over what is due; *watch* is told how many deliveries just got an outcome."""
 
     def reconcile(self, issue: PlannedIssue) -> int:
         """How many deliveries in doubt were settled."""

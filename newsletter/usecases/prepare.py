@@ -66,9 +66,16 @@ def _for_nobody(edition: Edition, forecast: Forecast, *, last: datetime) -> Iter
 
 
 def its_time_has_come(forecast: Forecast, *, approved_at: datetime, veto: timedelta, now: datetime) -> bool:
-    """Whether the first of these readers is due, and those who may object to the letter have had their *veto*."""
-    heard = not veto or approved_at + veto <= now
-    return heard and bool(forecast.due) and min(forecast.due) <= now
+    """Whether the first of these readers is due, and those who may object to the letter have had their *veto*.
+
+    Where there is no reader it has come too, so that it is told.
+    """
+    return has_been_heard(approved_at, veto=veto, now=now) and min(forecast.due, default=now) <= now
+
+
+def has_been_heard(approved_at: datetime, *, veto: timedelta, now: datetime) -> bool:
+    """Whether those who may object to what was approved have had their *veto*."""
+    return not veto or approved_at + veto <= now
 
 
 def write_plan(
@@ -85,13 +92,17 @@ def write_plan(
 
     The first *canary* people of it are spread over the list.
     """
-    if outlook.problems:
-        problem = outlook.problems[0]
-        raise IssueHasProblems(problem.what, at=str(problem.at), hint=problem.hint)
+    refuse_problems(outlook)
     earliest = min(outlook.forecast.due)
     plan = replace(plan, stride=max(1, outlook.forecast.due[earliest] // canary) if canary else 1)
     editions.put(plan.edition_hash, edition.to_bytes(), issue_id=plan.issue_id, now=now)
     return planner.write(plan, now=now)
+
+
+def refuse_problems(outlook: Outlook) -> None:
+    """Raise IssueHasProblems where something keeps a plan from being written."""
+    for problem in outlook.problems:
+        raise IssueHasProblems(problem.what, at=str(problem.at), hint=problem.hint)
 
 
 def refuse_other_plan(old: Edition, new: Edition, outlook: Outlook) -> None:

@@ -14,6 +14,7 @@ from datetime import date, datetime, time, timedelta
 from newsletter.audience.predicate import Predicate
 from newsletter.audience.segments import from_data
 from newsletter.delivery.plan import Extension, Turnout
+from newsletter.errors import NotFound
 from newsletter.rendering.edition import Edition
 from newsletter.schedule import Part, Quiet, due_at, earliest, joined_before, today_in
 
@@ -27,6 +28,8 @@ class Approved:
 
     edition: Edition
     revision: int
+    at: datetime
+    by: str
 
     @property
     def days(self) -> int:
@@ -73,8 +76,12 @@ def extension_of(
 ) -> Extension:
     """Whom a part goes to now: in the zones whose time for it has come since *swept_at*, for at most a day.
 
-    *parts* are the ids of all parts in their order, *before* is the one before it.
+    *parts* are the ids of all parts in their order, *before* is the one before it. A part that was never looked at
+    is new since its approval: the time of day that was before was nobody's. One that was looked at in the future, by
+    a clock that was ahead, is looked at as after a long pause.
     """
+    if swept_at and swept_at > now:
+        swept_at = now - CATCH_UP
     place = parts.index(approved.edition.issue_id)
     rest = max(1, approved.days - before.days) if before else 1
     return Extension(
@@ -91,7 +98,7 @@ def extension_of(
                 zones,
                 fallback_zone,
                 rest=rest,
-                since=max(swept_at or now - CATCH_UP, now - CATCH_UP),
+                since=max(swept_at or approved.at, now - CATCH_UP),
                 now=now,
             )
         ),
@@ -106,7 +113,7 @@ def _turnouts(
     for zone in (*zones, ""):
         try:
             bounds = list(_bounds(part, zone or fallback_zone, rest=rest, since=since, now=now))
-        except (ValueError, KeyError, OSError):  # no zone: as for those whose zone is unknown
+        except NotFound:  # no zone: as for those whose zone is unknown
             bounds = list(_bounds(part, fallback_zone, rest=rest, since=since, now=now))
         for found in bounds:
             groups[found].append(zone)

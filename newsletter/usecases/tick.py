@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import PurePath
+from typing import Protocol, TypeVar
 
-from newsletter.delivery.plan import PlannedIssue
-from newsletter.errors import LeaseLost, NewsletterError, ProviderBusy, ProviderRefused
+from newsletter.errors import INTERNAL_ERROR, LeaseLost, NewsletterError, ProviderBusy, ProviderRefused, StoreError
 from newsletter.usecases.ports import Agenda, Hands, Turns
 
 ASKED_FOR = timedelta(days=2)  # how long a tick asks again about deliveries in doubt; then it is for a person
 HELD_FOR = timedelta(days=7)  # how long it goes on to report what was held
 
 Clock = Callable[[], datetime]
+Thing = TypeVar("Thing")
+
+
+class Plan(Protocol):
+    """Plans a letter, or forecasts it; for how many people."""
+
+    def __call__(self, letter: str, /, *, now: datetime) -> int:
+        """How many it is for, and 0 if its time has not come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +63,12 @@ class Ticker:
     clock: Clock
     stop: Callable[[], bool]
 
+    def rehearse(self) -> Did:
+        """What a tick would do now; changes nothing. Who is due for a part of a series shows only in a tick."""
+        work, now = _Work(self), self.clock()
+        work.plan_each(self.hands.letters(now=now), self.hands.forecast, now=now)
+        return replace(work.did(), sent=self.agenda.waiting(now=now, not_before=now - self.window))
+
     def tick(self) -> Did:
         """Plan, send and settle what is due, unless another tick is at it."""
         if not self.turns.take(now=self.clock()):
@@ -61,9 +78,17 @@ class Ticker:
             work.plan()
             work.send()
             work.settle()
-        finally:
-            did = work.did()
+        except BaseException:
+            with suppress(NewsletterError):  # what went wrong first is what is told
+                self.turns.end(in_words(work.did()), now=self.clock())
+            raise
+        did = work.did()
+        try:
             self.turns.end(in_words(did), now=self.clock())
+        except StoreError as err:  # what was done was done all the same
+            return replace(
+                did, problems=(*did.problems, problem_in_words(err)), exit_code=did.exit_code or err.exit_code
+            )
         return did
 
 
@@ -81,40 +106,44 @@ class _Work:
 
     def plan(self) -> None:
         """Plan the letters whose time has come; one that cannot be planned keeps no other."""
-        now = self.ticker.clock()
-        for letter in self.ticker.hands.letters(now=now):
-            try:
-                if people := self.ticker.hands.plan(letter, now=now):
+        hands, now = self.ticker.hands, self.ticker.clock()
+        self.plan_each(hands.letters(now=now), hands.plan, now=now)
+        for series in self._until_stopped(hands.series()):
+            with self._telling(series):
+                self.plan_each(hands.parts(series, now=now), hands.plan, now=now)
+
+    def plan_each(self, letters: Iterable[str], plan: Plan, *, now: datetime) -> None:
+        """Plan so many letters, or find out whom they would go to."""
+        for letter in self._until_stopped(letters):
+            with self._telling(letter):
+                if people := plan(letter, now=now):
                     self.planned[letter] = people
-            except NewsletterError as err:
-                self._wrong(err, letter)
 
     def send(self) -> None:
         """Hand over what is due; a letter that halts keeps no other, a provider that takes nothing keeps all."""
         now = self.ticker.clock()
         for issue in self._until_stopped(self.ticker.agenda.due(now=now, not_before=now - self.ticker.window)):
+            done: list[int] = []  # several lanes tell at once
             try:
-                if done := self.ticker.hands.send(issue):
-                    self.sent[issue.issue_id] = done
-            except LeaseLost:
-                raise
+                with self._telling(issue.issue_id, but=(LeaseLost, ProviderBusy, ProviderRefused)):
+                    self.ticker.hands.send(issue, watch=done.append)
             except (ProviderBusy, ProviderRefused) as err:
                 self._wrong(err, issue.issue_id)
                 return
-            except NewsletterError as err:
-                self._wrong(err, issue.issue_id)
+            finally:
+                if sum(done):
+                    self.sent[issue.issue_id] = sum(done)
 
     def settle(self) -> None:
         """Ask about what is in doubt."""
         hands = self.ticker.hands
         for issue in self._until_stopped(self.ticker.agenda.doubtful(since=self.ticker.clock() - ASKED_FOR)):
-            try:
+            with self._telling(issue.issue_id):
                 if found := hands.reconcile(issue):
                     self.settled[issue.issue_id] = found
-            except NewsletterError as err:
-                self._wrong(err, issue.issue_id)
-            if left := hands.in_doubt(issue):
-                self.in_doubt[issue.issue_id] = left
+            with self._telling(issue.issue_id):
+                if left := hands.in_doubt(issue):
+                    self.in_doubt[issue.issue_id] = left
 
     def did(self) -> Did:
         now = self.ticker.clock()
@@ -131,27 +160,34 @@ class _Work:
             stopped=self.ticker.stop(),
         )
 
-    def _until_stopped(self, issues: list[PlannedIssue]) -> Iterator[PlannedIssue]:
-        for issue in issues:
+    def _until_stopped(self, things: Iterable[Thing]) -> Iterator[Thing]:
+        for thing in things:
             if self.ticker.stop():
                 return
-            yield issue
+            yield thing
 
-    def _wrong(self, err: NewsletterError, letter: str) -> None:
-        where = "" if letter in str(err) else f"{letter}: "
-        self.problems.append(f"{where}{err}{f' ({err.hint})' if err.hint else ''}")
-        self.exit_code = self.exit_code or err.exit_code
+    @contextmanager
+    def _telling(self, letter: str, *, but: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+        """Whatever goes wrong with one letter is told and keeps no other, our own mistakes included."""
+        try:
+            yield
+        except but:
+            raise
+        except Exception as err:  # noqa: BLE001 - readers of all other letters must not wait until it is mended
+            self._wrong(err, letter)
+
+    def _wrong(self, err: Exception, letter: str) -> None:
+        said = problem_in_words(err)
+        self.problems.append(said if letter in said else f"{letter}: {said}")
+        self.exit_code = self.exit_code or (err.exit_code if isinstance(err, NewsletterError) else INTERNAL_ERROR)
 
 
-def rehearse(agenda: Agenda, forecasts: Mapping[str, int], *, now: datetime, window: timedelta) -> Did:
-    """What a tick would do now, given whom it would plan; changes nothing."""
-    last = now - window
-    return Did(
-        planned=forecasts,
-        sent=agenda.waiting(now=now, not_before=last),
-        held=agenda.held(not_before=last, since=last - HELD_FOR),
-        next_due_at=agenda.next_due(now=now),
-    )
+def problem_in_words(err: Exception) -> str:
+    """What went wrong and what to do; of our own mistakes only where, as their text may quote an address."""
+    if isinstance(err, NewsletterError):
+        return f"{err}{f' ({err.hint})' if err.hint else ''}"
+    frame = traceback.extract_tb(err.__traceback__)[-1]
+    return f"a bug: {type(err).__name__} in {PurePath(frame.filename).name}:{frame.lineno}"
 
 
 def in_words(did: Did) -> str:
@@ -167,6 +203,8 @@ def in_words(did: Did) -> str:
         )
         if counts
     ]
+    if did.elsewhere:
+        words.append("another tick is at work")
     if did.problems:
         words.append(f"{len(did.problems)} problem{'s' if len(did.problems) != 1 else ''}")
     return ", ".join(words) or "nothing was due"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.course import Course
 from tests.acceptance.workplace import Workplace
 
 
@@ -13,3 +14,9 @@ from tests.acceptance.workplace import Workplace
 def workplace(tmp_path: Path) -> Workplace:
     """An empty folder that is to become a newsletter."""
     return Workplace(tmp_path / "letters")
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Course:
+    """A newsletter whose series has no parts yet."""
+    return Course(root=tmp_path / "letters").begin()

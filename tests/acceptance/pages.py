@@ -76,7 +76,8 @@ class Page:
     @cached_property
     def conditionals(self) -> tuple[tuple[str, str], ...]:
         """(condition, content) of every comment that only Outlook reads."""
-        return tuple((found[1], found[2]) for found in CONDITIONAL.finditer(self.source))
+        every = tuple((found[1], found[2]) for found in CONDITIONAL.finditer(self.source))
+        return tuple((condition, content) for condition, content in every if not condition.startswith("!"))
 
     @cached_property
     def styles(self) -> tuple[str, ...]:

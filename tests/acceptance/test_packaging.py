@@ -1,6 +1,7 @@
 """The wheel and the checkout work where only the runtime lock is installed."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,32 @@ def test_the_wheel_holds_the_package_and_the_starter_and_no_people(wheel):
     assert {name.split("/")[0] for name in names} == {"newsletter", f"newsletter-{newsletter.__version__}.dist-info"}
     starter = {name.removeprefix("newsletter/starter/") for name in names if name.startswith("newsletter/starter/")}
     assert {"newsletter.toml", "subscribers/sample.csv", "subscribers/segments.toml"} <= starter
-    assert {name.split("/")[0] for name in starter} == {"newsletter.toml", "subscribers", "templates", "issues"}
+    parts = {"newsletter.toml", "subscribers", "templates", "issues", ".github", "scripts", "requirements.lock"}
+    assert {name.split("/")[0] for name in starter} == parts
+
+
+@pytest.mark.needs("git")
+def test_a_newsletter_begun_from_the_wheel_has_all_it_needs(wheel, tmp_path):
+    installed, folder = tmp_path / "installed", tmp_path / "my letter"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    run(sys.executable, "-P", "-m", "newsletter", "init", folder, cwd=tmp_path, env={"PYTHONPATH": str(installed)})
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    listed = run("git", "-C", ROOT, "ls-files", "issues", "templates").stdout.splitlines()
+    assert there >= {name for name in listed if ".approval." not in name and ".edition/" not in name}
+    assert there >= {".gitignore", "README.md", "nl", "requirements.txt", "requirements.lock", "newsletter.toml"}
+    assert there >= {f".github/workflows/{name}.yml" for name in ("send", "pause", "heartbeat")}
+    assert ".github/workflows/ci.yml" not in there
+    called = re.findall(
+        r"(?:\./|\b)(nl|scripts/[\w.]+)\b",
+        "".join(path.read_text() for path in (*(folder / ".github").rglob("*.yml"), *(folder / "scripts").iterdir())),
+    )
+    assert {"nl", "scripts/tick.sh", "scripts/tell.sh", "scripts/heartbeat.py"} <= set(called) <= there
+    for program in ("nl", "scripts/tick.sh", "scripts/tell.sh"):
+        assert os.access(folder / program, os.X_OK)
+    run("git", "init", "--quiet", folder)
+    taken = run("git", "-C", folder, "ls-files", "--others", "--exclude-standard").stdout.splitlines()
+    assert set(taken) == there - {"subscribers/secret.key"}
 
 
 @pytest.mark.needs("git")

@@ -68,6 +68,9 @@ def test_github_only(tmp_path: Path) -> None:
     ).stdout.split()  # fmt: skip
     assert "issues/2026-11-23-renew-your-goals.approval.toml" in published
     assert not [name for name in published if name.endswith((".key", ".pub", ".db"))]
+    keys = list((tmp_path / "letters" / "subscribers").glob("*.key"))
+    assert len(keys) == 3
+    assert [each.name for each in keys if each.stat().st_mode & 0o077] == []
 
 
 def test_a_small_server(tmp_path: Path) -> None:

@@ -10,10 +10,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.acceptance.workplace import ISSUE, Workplace
 from tests.cloud.smtp import Server
-from tests.drawing import picture
+from tests.drawing import picture, saved
 
 OTHER = "2026-11-30-the-quiet-half-of-the-room"
 PAGE, OTHER_PAGE = f"letters/{ISSUE}/index.html", f"letters/{OTHER}/index.html"
@@ -194,6 +195,22 @@ def test_a_letter_may_be_a_folder_with_its_pictures_and_not_both(founded: Workpl
     founded.done("approve", ISSUE)
     founded.done("site", "build")
     assert picture() in files(founded.root / "site").values()
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_picture_of_the_letter_shows_its_pictures_before_they_are_anywhere(
+    founded: Workplace, tmp_path: Path, inline: bool
+) -> None:
+    red = Image.new("RGB", (300, 200), (255, 0, 0))
+    show(founded, saved(red, "PNG"))
+    if inline:
+        settings = founded.root / "newsletter.toml"
+        settings.write_text(settings.read_text() + "\n[images]\ninline = true\n")
+    founded.done("render", ISSUE, "--png", str(tmp_path / "seen.png"))
+    with Image.open(tmp_path / "seen.png") as seen:
+        colours = {colour: count for count, colour in seen.convert("RGB").getcolors(1 << 24)}
+    assert colours[255, 0, 0] > 50_000
 
 
 # Before a letter leaves

@@ -7,9 +7,12 @@ import http.server
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
+import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -166,6 +169,70 @@ def test_a_backup_put_back_brings_back_nobody_who_left(begun: Workplace, tmp_pat
     assert len(begun.outbox()) == 29
 
 
+@pytest.mark.parametrize("made", ["before the plan", "before the send", "after the first of them"])
+def test_a_backup_put_back_mails_nobody_twice(begun: Workplace, tmp_path: Path, made: str) -> None:
+    """What was sent since it was made, it does not know; who would get it again, nobody can tell from it."""
+    if made == "before the send":
+        begun.done("plan", ISSUE, "--yes", now=BERLIN)
+    if made == "after the first of them":
+        (begun.root / "more.csv").write_text("email,timezone\nana@example.org,Asia/Tokyo\n")
+        begun.done("subscribers", "import", str(begun.root / "more.csv"), "--evidence", "invented for a test")
+        begun.done("tick", now="2026-11-22T23:01:00+00:00")
+        assert len(begun.outbox()) == 1
+    backup = tmp_path / "backup.db"
+    begun.done("state", "pull", str(backup))
+    content, other = backup.read_bytes(), elsewhere(begun, "other")
+    before = other.outbox()
+    begun.done("tick", now=BERLIN)
+    said = begun.done("state", "push", str(backup), "--yes")
+    assert f"{ISSUE} is called off" in said.stderr
+    assert backup.read_bytes() == content
+    other.run("tick", now=BERLIN)
+    other.run("send", ISSUE, "--yes", now=AFTER_ALL_ZONES)
+    assert other.outbox() == before
+    (found,) = other.done("status", ISSUE, "--json").data
+    assert found["stands"] == "cancelled"
+
+
+def test_a_backup_that_knows_all_that_was_sent_calls_nothing_off(begun: Workplace, tmp_path: Path) -> None:
+    begun.done("tick", now=BERLIN)
+    backup = tmp_path / "backup.db"
+    begun.done("state", "pull", str(backup))
+    (begun.root / "more.csv").write_text("email\nlate@example.org\n")
+    begun.done("subscribers", "import", str(begun.root / "more.csv"), "--evidence", "a slip")
+    said = begun.done("state", "push", str(backup), "--yes")
+    assert "called off" not in said.stderr
+    assert candidates(begun) == 30
+    assert begun.done("status", ISSUE, "--json").data[0]["stands"] != "cancelled"
+
+
+def test_the_database_of_somebody_else_is_not_replaced(begun: Workplace, tmp_path: Path) -> None:
+    """Of another newsletter, or of another program: neither pulled over, nor loaded over."""
+    foreign, neighbours = tmp_path / "bookmarks.db", Workplace(tmp_path / "neighbours")
+    with closing(sqlite3.connect(foreign)) as connection:
+        connection.executescript("CREATE TABLE bookmarks (url); INSERT INTO bookmarks VALUES ('mine')")
+    neighbours.done("init", str(neighbours.root))
+    neighbours.done("db", "upgrade")
+    theirs = neighbours.root / "subscribers" / "newsletter.db"
+    other = elsewhere(begun, "other")
+    copied = other.root / "subscribers" / "newsletter.db"
+    shutil.copy(theirs, copied)
+    for path, words in ((foreign, ("state", "pull", str(foreign))), (theirs, ("state", "pull", str(theirs)))):
+        content = path.read_bytes()
+        said = begun.run(*words)
+        assert said.exit_code == 1
+        assert "something else than a copy of this newsletter" in said.stderr
+        assert path.read_bytes() == content
+    said = other.run("status")
+    assert said.exit_code == 1
+    assert "move it" in said.stderr
+    assert copied.read_bytes() == theirs.read_bytes()
+    said = begun.run("state", "push", str(theirs), "--yes")
+    assert said.exit_code == 1
+    assert "different newsletters" in said.stderr
+    assert candidates(begun) == 30
+
+
 def test_keys_can_be_changed_and_the_old_one_opens_nothing_more(begun: Workplace) -> None:
     key = begun.run("state", "key")
     (public,) = re.findall(r"age1\w+", key.stderr)
@@ -261,3 +328,93 @@ def test_an_old_run_that_is_repeated_mails_nobody(begun: Workplace) -> None:
     begun.done("tick", now=BERLIN)
     assert json.loads(old.done("tick", "--json", now=BERLIN).stdout)["sent"] == {}
     assert old.outbox() == []
+
+
+def meddle(monkeypatch: pytest.MonkeyPatch, deed: Callable[[], object], *, before: int = 1) -> None:
+    """Do *deed* right before the state is saved for the so-manieth time."""
+    from newsletter.store.gitstate import GitState
+
+    real, saves = GitState.save, []
+
+    def save(self: GitState, database: Path) -> int:
+        saves.append(1)
+        if len(saves) == before:
+            deed()
+        return real(self, database)
+
+    monkeypatch.setattr(GitState, "save", save)
+
+
+@pytest.mark.parametrize("before", range(1, 6))
+def test_a_look_at_the_same_machine_disturbs_no_send(
+    begun: Workplace, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    """Somebody asks for the status in the other window: what this one has claimed must be saved all the same."""
+    other = elsewhere(begun, "other")
+    meddle(monkeypatch, lambda: begun.run("status"), before=before)
+    begun.done("tick", now=BERLIN)
+    assert len(begun.outbox()) == 30
+    assert other.done("status", ISSUE, "--json").data[0]["by_status"]["accepted"] == 30
+    other.done("tick", now=BERLIN)
+    assert other.outbox() == []
+
+
+@pytest.mark.parametrize("word", ["pause", "cancel"])
+def test_a_letter_is_stopped_in_the_middle_of_a_send(
+    begun: Workplace, monkeypatch: pytest.MonkeyPatch, word: str
+) -> None:
+    """Whoever is sending saves again and again; that must not turn away whoever wants to stop it."""
+    begun.done("plan", ISSUE, "--yes", now=BERLIN)
+    other = elsewhere(begun, "other")
+    (other.root / "more.csv").write_text("email\nlate@example.org\n")
+    meddle(
+        monkeypatch,
+        lambda: other.done("subscribers", "import", str(other.root / "more.csv"), "--evidence", "came late"),
+    )
+    begun.done(word, ISSUE, "--why", "a wrong link", *(["--yes"] if word == "cancel" else []))
+    other.run("tick", now=BERLIN)
+    assert other.outbox() == []
+
+
+def test_nobody_in_particular_has_no_credentials(
+    served: tuple[str, bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where they stand in the environment, or in the repository that our temporary files happen to lie in."""
+    url, private = served
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"http.{url.rpartition('@')[2].join(['http://', ''])}.extraHeader")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "Authorization: Basic c29tZW9uZTp0b2tlbg==")
+    around = tmp_path / "around"
+    git("init", "--quiet", around)
+    git("-C", around, "config", "url.file:///nowhere.insteadOf", "http://127.0.0.1")
+    monkeypatch.setattr(tempfile, "tempdir", str(around))
+    assert is_public(url) is not private
+
+
+def test_a_public_repository_under_another_name_is_refused(
+    desk: Workplace, served: tuple[str, bool], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, private = served
+    settings = tmp_path / "gitconfig"
+    settings.write_text(f'[url "{url.removesuffix("origin.git")}"]\n\tinsteadOf = "ours:"\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    toml = desk.root / "newsletter.toml"
+    toml.write_text(toml.read_text().replace("[state]", '[state]\nremote = "ours:origin.git"'))
+    said = desk.run("state", "init")
+    assert said.exit_code == 1
+    assert ("everybody can read this repository" in said.stderr) is not private
+
+
+def test_a_plan_is_not_lost_where_somebody_saves_before_its_first_claim(
+    begun: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number would be another letter's by then."""
+    other = elsewhere(begun, "other")
+    (other.root / "more.csv").write_text("email\nlate@example.org\n")
+    meddle(
+        monkeypatch,
+        lambda: other.done("subscribers", "import", str(other.root / "more.csv"), "--evidence", "came late"),
+    )
+    begun.done("send", ISSUE, "--yes", now=BERLIN)
+    assert len(begun.outbox()) == 31
+    assert other.done("status", ISSUE, "--json").data[0]["by_status"]["accepted"] == 31

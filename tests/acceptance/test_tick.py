@@ -138,3 +138,20 @@ def test_the_daemon_sends_what_is_due_tells_its_health_and_ends_when_asked(
     assert beats[1]["said"] == "nothing was due"
     assert json.loads(health.read_text())["ok"] is True
     assert len(ready.outbox()) == 4
+
+
+def test_a_health_file_that_cannot_be_written_is_told_and_ends_nothing(ready: Workplace, tmp_path: Path) -> None:
+    health = tmp_path / "gone" / "health.json"
+    command = [sys.executable, "-m", "newsletter", "--config", str(ready.root), "run", "--every", "1s"]
+    environment = {**os.environ, "NEWSLETTER_NOW": AFTER, "PYTHONPATH": str(ROOT)}
+    environment.pop("NEWSLETTER_DATABASE_URL", None)
+    with subprocess.Popen(
+        [*command, "--health", str(health)], env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr
+        told = next(line for line in process.stderr if "health" in line)
+        assert told == "The health file cannot be written: No such file or directory\n"
+        assert next(line for line in process.stderr if "health" in line) == told  # and once more
+        process.terminate()
+        process.communicate(timeout=20)
+    assert process.returncode == 0

@@ -21,34 +21,38 @@ from newsletter.rendering.message import cut_edition
 from newsletter.rendering.theme import read_theme
 from tests.browser.chromium import Chromium
 from tests.browser.measures import crowded_links, differences, faint_texts, small_texts, styles, wide_parts
-from tests.unit.letters import ROOT, desk
+from tests.unit.letters import ROOT, THEMES, desk
 
 pytestmark = pytest.mark.needs("chromium")
 
-LETTERS = sorted([*(ROOT / "issues").glob("????-??-??-*.md"), *(ROOT / "tests" / "cases" / "letters").glob("*.md")])
-NAMES = [path.stem[11:] for path in LETTERS]
+SAMPLES = sorted((ROOT / "issues").glob("????-??-??-*.md"))
+CASES = sorted((ROOT / "tests" / "cases" / "letters").glob("*.md"))
+# The samples as they come, and what a letter can be in every theme.
+SHOWN = [*((letter, "letter") for letter in SAMPLES), *((letter, theme) for letter in CASES for theme in THEMES)]
 SEGMENTS = ("everyone", "testers", "combined", "workplace", "red", "green", "blue", "early", "late")
 PHONE, DESKTOP = 375, 800
 ORDINARY, UNBROKEN = "Zoë Example", "W" * 300
 
-each_letter = pytest.mark.parametrize("letter", LETTERS, ids=NAMES)
+each_letter = pytest.mark.parametrize(
+    ("letter", "theme"), SHOWN, ids=[f"{letter.stem[11:]}-{theme}" for letter, theme in SHOWN]
+)
 in_both_lights = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 at_both_widths = pytest.mark.parametrize("width", [PHONE, DESKTOP])
 
 
 @cache
-def page(letter: Path, *, name: str = ORDINARY, finish: Callable[[str], str] = inline_css) -> str:
-    """A letter with all its blocks, every hole filled with *name*; *finish* is its last pass."""
-    at = desk(segments={segment: {"all": []} for segment in SEGMENTS})
+def page(letter: Path, theme: str, *, name: str = ORDINARY, finish: Callable[[str], str] = inline_css) -> str:
+    """A letter in a theme with all its blocks, every hole filled with *name*; *finish* is its last pass."""
+    at = desk(theme_name=theme, segments={segment: {"all": []} for segment in SEGMENTS})
     text = letter.read_text()
     if letter.stem.endswith("five-conditions"):  # 32 variants that look alike: one shows all its blocks
         text = re.sub(r' for="[^"]*"', "", text)
     issue, _ = parse(text, path="issues/a.md", issue_id=letter.stem, defaults=at.defaults)
-    theme = read_theme(at.theme_name, at.theme_files, language=issue.language)
+    read = read_theme(theme, at.theme_files, language=issue.language)
     rules = {f"segment:{segment}": rule for segment, rule in at.segments.items()}
     audience = Condition(name=issue.audience, rule={})
     edition, problems = compile_issue(
-        issue, theme=theme, setting=at.setting, audience=audience, rules=rules, finish=finish
+        issue, theme=read, setting=at.setting, audience=audience, rules=rules, finish=finish
     )
     assert edition is not None, problems
     pieces = cut_edition(edition).variants[-1].html
@@ -77,46 +81,46 @@ def viewer(browser: Chromium, tmp_path: Path) -> Viewer:
 
 @each_letter
 @at_both_widths
-def test_no_text_is_too_small(letter: Path, width: int, viewer: Viewer) -> None:
-    assert small_texts(viewer.show(page(letter), width=width)) == []
+def test_no_text_is_too_small(letter: Path, theme: str, width: int, viewer: Viewer) -> None:
+    assert small_texts(viewer.show(page(letter, theme), width=width)) == []
 
 
 @each_letter
 @in_both_lights
-def test_text_stands_out_from_what_is_behind_it(letter: Path, dark: bool, viewer: Viewer) -> None:
-    assert faint_texts(viewer.show(page(letter), dark=dark)) == []
+def test_text_stands_out_from_what_is_behind_it(letter: Path, theme: str, dark: bool, viewer: Viewer) -> None:
+    assert faint_texts(viewer.show(page(letter, theme), dark=dark)) == []
 
 
 @each_letter
-def test_text_stands_out_where_outlook_on_the_web_darkens_it(letter: Path, viewer: Viewer) -> None:
-    darkened = page(letter).replace("<html ", '<html data-ogsc="" data-ogsb="" ', 1)
+def test_text_stands_out_where_outlook_on_the_web_darkens_it(letter: Path, theme: str, viewer: Viewer) -> None:
+    darkened = page(letter, theme).replace("<html ", '<html data-ogsc="" data-ogsb="" ', 1)
     assert faint_texts(viewer.show(darkened)) == []
 
 
 @each_letter
 @at_both_widths
-def test_links_are_large_enough_to_hit(letter: Path, width: int, viewer: Viewer) -> None:
-    assert crowded_links(viewer.show(page(letter), width=width)) == []
+def test_links_are_large_enough_to_hit(letter: Path, theme: str, width: int, viewer: Viewer) -> None:
+    assert crowded_links(viewer.show(page(letter, theme), width=width)) == []
 
 
 @each_letter
 @pytest.mark.parametrize("name", [ORDINARY, UNBROKEN], ids=["ordinary", "unbroken"])
-def test_nothing_is_wider_than_a_phone(letter: Path, name: str, viewer: Viewer) -> None:
-    assert wide_parts(viewer.show(page(letter, name=name), width=PHONE)) == []
+def test_nothing_is_wider_than_a_phone(letter: Path, theme: str, name: str, viewer: Viewer) -> None:
+    assert wide_parts(viewer.show(page(letter, theme, name=name), width=PHONE)) == []
 
 
 @each_letter
 @at_both_widths
 @in_both_lights
-def test_inlining_changes_nothing(letter: Path, width: int, dark: bool, viewer: Viewer) -> None:
-    inlined = styles(viewer.show(page(letter), width=width, dark=dark))
-    written = styles(viewer.show(page(letter, finish=str), width=width, dark=dark))
+def test_inlining_changes_nothing(letter: Path, theme: str, width: int, dark: bool, viewer: Viewer) -> None:
+    inlined = styles(viewer.show(page(letter, theme), width=width, dark=dark))
+    written = styles(viewer.show(page(letter, theme, finish=str), width=width, dark=dark))
     assert differences(inlined, written) == []
 
 
 @each_letter
-def test_a_desktop_needs_no_style_sheet(letter: Path, viewer: Viewer) -> None:
-    html = page(letter)
+def test_a_desktop_needs_no_style_sheet(letter: Path, theme: str, viewer: Viewer) -> None:
+    html = page(letter, theme)
     without = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
     assert without != html
     assert differences(styles(viewer.show(html)), styles(viewer.show(without))) == []

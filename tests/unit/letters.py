@@ -46,19 +46,27 @@ SETTING = Setting(
 )
 
 
+THEMES = sorted(path.parent.name for path in (ROOT / "templates").glob("*/theme.toml"))
+
+
 @cache
-def theme_files() -> dict[str, str]:
-    """The theme that comes with the newsletter."""
-    return {path.name: path.read_text() for path in (ROOT / "templates" / "letter").iterdir() if path.is_file()}
+def theme_files(name: str = "letter") -> dict[str, str]:
+    """A theme that comes with the newsletter."""
+    return {path.name: path.read_text() for path in (ROOT / "templates" / name).iterdir() if path.is_file()}
 
 
-def desk(*, segments: Mapping[str, Mapping[str, Any]] | None = None, theme: Mapping[str, str] | None = None) -> Desk:
-    """An editor's desk with two segments."""
+def desk(
+    *,
+    segments: Mapping[str, Mapping[str, Any]] | None = None,
+    theme: Mapping[str, str] | None = None,
+    theme_name: str = "letter",
+) -> Desk:
+    """An editor's desk with two segments; *theme* has files that stand in for those of the theme."""
     return Desk(
         defaults=DEFAULTS,
         setting=SETTING,
-        theme_name="letter",
-        theme_files={**theme_files(), **(theme or {})},
+        theme_name=theme_name,
+        theme_files={**theme_files(theme_name), **(theme or {})},
         segments=segments or {"everyone": {"all": []}, "workplace": {"is": "tags", "values": ["workplace"]}},
     )
 

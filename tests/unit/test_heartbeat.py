@@ -43,13 +43,26 @@ class Patient:
 def test_a_tick_that_fails_is_told_and_followed_by_the_next() -> None:
     failures = StoreError("the database is locked", hint="wait"), ValueError("reader1@example.org")
     beats = Patient(Did(sent={"a": 2}), *failures, Did(problems=("x",))).live()
-    assert [beat.said for beat in beats] == [
+    assert [beat.said.partition(" in ")[0] for beat in beats] == [
         "2 sent",
         "the database is locked (wait)",
         "a bug: ValueError",
         "1 problem",
     ]
     assert [beat.ok for beat in beats] == [True, False, False, False]
+
+
+def test_where_nobody_can_be_told_the_heart_beats_on() -> None:
+    """The disk of the health file is full, or whoever read the lines is gone."""
+    patient = Patient(Did(), Did(), Did())
+    told = patient.told
+
+    def speechless(beat: Beat) -> None:
+        told(beat)
+        raise BrokenPipeError
+
+    patient.heart = Heartbeat(patient.tick, every_s=1, told=speechless)
+    assert len(patient.live()) == 3
 
 
 def test_a_clock_that_goes_back_does_not_stop_the_heart() -> None:
@@ -66,7 +79,12 @@ def test_a_clock_that_goes_back_does_not_stop_the_heart() -> None:
 
 def test_the_health_file_says_how_the_last_tick_went(tmp_path: Path) -> None:
     at = datetime(2026, 11, 23, 8, tzinfo=UTC)
-    for did, ok in ((Did(sent={"a": 2}), True), (Did(problems=("x",)), False)):
+    for did, ok in (
+        (Did(sent={"a": 2}), True),
+        (Did(problems=("x",)), False),
+        (Did(held={"a": 1}), False),
+        (Did(in_doubt={"a": 1}), False),
+    ):
         write_health(tmp_path / "health.json", Beat(at=at, did=did, error=""))
         said = json.loads((tmp_path / "health.json").read_text())
         assert said["at"] == "2026-11-23T08:00:00+00:00"

@@ -56,6 +56,7 @@ class Runner:
     environment: Mapping[str, str] = field(default_factory=dict)
     kill: tuple[str, float] | None = None  # a step's name, and after how many seconds
     cancel: tuple[str, float] | None = None  # the same; GitHub signals the step's first process, and no other
+    tokens: list[str] = field(default_factory=list)  # with which the repository was checked out
 
     def run(self, workflow: str, event: Event) -> Ran:
         """All jobs of a workflow, those first that others need."""
@@ -160,6 +161,7 @@ class Runner:
         if action != "actions/checkout":
             raise NotImplementedError(action)
         branch = fill(str(step.get("with", {}).get("ref", context["github"]["ref_name"])), context)
+        self.tokens.append(fill(str(step.get("with", {}).get("token", context["github"]["token"])), context))
         words = [
             "git",
             "clone",

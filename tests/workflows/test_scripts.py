@@ -159,6 +159,17 @@ def test_a_pause_takes_what_was_typed_as_text(newsletter: Newsletter, runner: Ma
     assert not list(machine.home.rglob("pwned"))
 
 
+@pytest.mark.parametrize(("secrets", "token"), [({}, "ghs_not_a_real_one"), ({"NEWSLETTER_GIT_TOKEN": "pat"}, "pat")])
+@pytest.mark.parametrize("workflow", ["send.yml", "pause.yml"])
+def test_a_state_in_a_repository_of_its_own_can_be_reached(
+    newsletter: Newsletter, runner: Make, workflow: str, secrets: dict[str, str], token: str
+) -> None:
+    """The token that GitHub gives a job opens no other repository than its own."""
+    machine = runner(newsletter.origin, environment=newsletter.environment, secrets=secrets)
+    machine.run(workflow, Event(name="workflow_dispatch", inputs={"action": "pause", "issue": "x", "why": "y"}))
+    assert machine.tokens == [token]
+
+
 ENABLE = ["api", "--silent", "--method", "PUT", "repos/somebody/letters/actions/workflows/send.yml/enable"]
 
 

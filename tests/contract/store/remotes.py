@@ -66,10 +66,10 @@ class Remote:
         shutil.rmtree(self.path / "hooks")
 
 
-def make_remote(folder: Path) -> Remote:
+def make_remote(folder: Path, *, hashes: str = "sha1") -> Remote:
     remote = Remote(folder / "remote.git", folder / "checkout")
     for words in (["--bare", remote.path], [remote.checkout]):
-        subprocess.run(["git", "init", "--quiet", *words], check=True)
+        subprocess.run(["git", "init", "--quiet", f"--object-format={hashes}", *words], check=True)
     remote.git("config", "receive.fsckObjects", "true")  # as hosts do
     return remote
 

@@ -79,7 +79,8 @@ def test_nothing_is_due_of_what_is_paused_or_cancelled(store: Store) -> None:
     store.controls.cancel(cancelled.no, by="Ada", why="no", now=NOW)
     assert due(store) == [other.no]
     agenda = SqlAgenda(store.db)
-    assert set(agenda.waiting(now=NOW, not_before=LONG_AGO)) == {paused.issue_id, other.issue_id}
+    assert set(agenda.waiting(now=NOW, not_before=LONG_AGO)) == {other.issue_id}
+    assert set(agenda.held(not_before=NOW, since=LONG_AGO)) == {paused.issue_id, other.issue_id}
     assert agenda.planned() == {paused.issue_id, cancelled.issue_id, other.issue_id}
 
 
@@ -123,11 +124,25 @@ def test_one_at_a_time_has_the_turn(store: Store, monkeypatch: pytest.MonkeyPatc
     assert (last.began_at, last.ended_at, last.said) == (NOW, NOW + DAY, "3 sent")
     assert other.take(now=NOW)
     assert not one.take(now=NOW + TURN / 2)
-    other.keep(now=NOW + TURN / 2)
+    assert other.keep(now=NOW + TURN / 2)
     assert not one.take(now=NOW + TURN)
     assert one.take(now=NOW + TURN * 2)  # silent for too long
+    assert not other.keep(now=NOW + TURN * 2)
     with pytest.raises(StoreError, match="took over"):
         other.end("late", now=NOW + TURN * 2)
+
+
+def test_a_turn_that_was_never_given_back_is_free_for_whoever_had_it(store: Store) -> None:
+    """As where the database was locked just then: a daemon would wait for itself."""
+    assert SqlTurns(store.db).take(now=NOW)
+    assert SqlTurns(store.db).take(now=NOW)
+
+
+def test_a_clock_that_was_ahead_keeps_the_turn_from_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = SqlTurns(store.db)
+    monkeypatch.setattr(elsewhere, "_worker", "elsewhere-00000000:1:aa")
+    assert elsewhere.take(now=NOW + DAY)
+    assert SqlTurns(store.db).take(now=NOW)
 
 
 def test_the_turn_of_a_process_that_died_is_free_at_once(store: Store, database_url: str) -> None:

@@ -83,7 +83,7 @@ def test_no_state_is_no_empty_list(remote, desk, runner):
     with pytest.raises(StateError, match="nothing was loaded"):
         remote.state().save(desk)
     with pytest.raises(StateMissing):
-        remote.state().adopt(desk)
+        remote.state().adopt(desk, runner, now=NOW)
 
 
 def test_a_remote_that_is_not_there_is_no_missing_state(remote, desk, runner):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
+import tempfile
 import threading
 from typing import TYPE_CHECKING
 
@@ -289,3 +291,89 @@ def test_credentials_are_never_shown(remote):
 )
 def test_what_is_left_of_a_text_with_credentials(text, shown):
     assert without_credentials(text) == shown
+
+
+def test_what_git_starts_does_not_know_our_secrets(remote, monkeypatch):
+    """A helper for credentials, ssh, and here the hooks of a remote that is a folder: they get what Git gets."""
+    for name in ("NEWSLETTER_STATE_KEY", "NEWSLETTER_SECRET_KEYS", "NEWSLETTER_DKIM_KEY", "NEWSLETTER_DATABASE_URL"):
+        monkeypatch.setenv(name, "hunter2")
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
+    remote.hook("pre-receive", f"env > {remote.path}/environment")
+    remote.branch().swap(None, number(1))
+    told = (remote.path / "environment").read_text()
+    assert "hunter2" not in told
+    assert "SSH_AUTH_SOCK=/run/agent" in told
+
+
+@pytest.mark.parametrize("name", ["with : a colon", 'with "quotes"', "with \\ and ; é"])
+def test_a_checkout_may_lie_anywhere(remote, tmp_path, name):
+    checkout = tmp_path / name
+    subprocess.run(["git", "clone", "-q", remote.path, checkout], check=True, capture_output=True)
+    branch = GitBranch(repository=checkout, remote="origin", branch="state")
+    branch.swap(None, number(1))
+    assert branch.read()[1] == number(1)
+
+
+LIKED = {
+    "push.pushOption": "x",  # which a remote without them refuses
+    "push.negotiate": "true",
+    "push.useForceIfIncludes": "true",
+    "push.default": "nothing",
+    "fetch.prune": "true",
+    "fetch.writeCommitGraph": "true",
+    "fetch.fsckObjects": "true",
+    "commit.gpgSign": "true",
+    "user.useConfigOnly": "true",
+    "core.autocrlf": "true",
+    "color.ui": "always",
+    "log.showSignature": "true",
+    "transfer.hideRefs": "refs/heads",
+    "i18n.commitEncoding": "latin1",
+}
+
+
+def test_what_somebody_likes_of_git_changes_nothing(remote):
+    for name, value in LIKED.items():
+        subprocess.run(["git", "-C", remote.checkout, "config", name, value], check=True)
+    files = {"a": b"one\r\ntwo\n", "b": bytes(range(256))}
+    commit = remote.branch().swap(None, files)
+    assert remote.branch().swap(commit, {**files, "c": b"3"}) == remote.head()
+    assert remote.branch().read()[1] == {**files, "c": b"3"}
+    with pytest.raises(StateConflict):
+        remote.branch().swap(commit, files)
+    assert remote.git("log", "-1", "--format=%an <%ae> %G?%n%B", "state").startswith(b"newsletter <> N\nstate ")
+
+
+@pytest.mark.parametrize("ours", ["sha1", "sha256"])
+def test_a_repository_with_longer_names(tmp_path, ours):
+    made = make_remote(tmp_path, hashes="sha256")
+    checkout = made.checkout
+    if ours == "sha1":
+        checkout = tmp_path / "other"
+        subprocess.run(["git", "init", "-q", checkout], check=True)
+    branch = GitBranch(repository=checkout, remote=str(made.path), branch="state")
+    if ours == "sha256":
+        commit = branch.swap(None, number(1))
+        assert branch.read() == (commit, number(1))
+        assert len(commit) == 64
+    else:
+        with pytest.raises(StateError, match="hash algorithm"):
+            branch.swap(None, number(1))
+
+
+def test_names_that_are_no_text_are_no_bug_of_ours(remote):
+    blob = remote.git("hash-object", "-w", "--stdin", data=b"x").strip()
+    tree = remote.git("mktree", "-z", data=b"100644 blob " + blob + b"\tcaf\xe9\0").decode().strip()
+    commit = remote.git("-c", "user.name=a", "-c", "user.email=", "commit-tree", tree, "-m", "x").decode().strip()
+    remote.git("update-ref", "refs/heads/state", commit)
+    assert list(remote.branch().read()[1].values()) == [b"x"]
+
+
+def test_no_room_for_temporary_files(remote, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(StateError, match="No space left") as caught:
+        remote.branch().swap(None, number(1))
+    assert "temporary" in caught.value.hint

@@ -187,7 +187,7 @@ def test_what_is_no_journal(line):
 def test_a_restored_backup_does_not_bring_back_who_left(tmp_path):
     """The whole way: a backup, somebody leaves, a later runner, the backup is put in the place of the state."""
     remote = make_remote(tmp_path)
-    desk, runner = make_database(tmp_path / "desk.db"), tmp_path / "runner.db"
+    desk, runner, copy = make_database(tmp_path / "desk.db"), tmp_path / "runner.db", tmp_path / "newsletter.db"
     state = remote.state()
     state.init(desk)
     backup = desk.read_bytes()
@@ -197,8 +197,8 @@ def test_a_restored_backup_does_not_bring_back_who_left(tmp_path):
         people.suppress("reader3@example.org", reason="asked", now=LATER)
     state.save(desk)
     desk.write_bytes(backup)
-    assert remote.state().adopt(desk) == 3
-    for path in (desk, runner):
+    assert remote.state().adopt(desk, copy, now=LATER) == (3, [])
+    for path in (copy, runner):
         if path is runner:
             assert remote.state().load(path) == 3
         with opened(path) as database:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -76,6 +78,54 @@ def test_loading_waits_for_a_writer_but_not_for_ever(remote, desk, runner, monke
     assert names(runner)[3:] == []
 
 
+def test_a_copy_that_somebody_is_writing_is_still_ours(remote, desk, runner, monkeypatch):
+    """What cannot be looked into just now is not said to be somebody else's."""
+    remote.state().init(desk)
+    remote.state().load(runner)
+    monkeypatch.setattr(snapshot, "_BUSY_S", 0.1)
+    with closing(sqlite3.connect(runner, isolation_level=None)) as other:
+        other.executescript("PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE")
+        with pytest.raises(StoreError, match="another process is writing"):
+            remote.state().load(runner)
+
+
+def load_without_room(remote, path: Path, most: int) -> str:
+    """What is said in a process that may make no file of more than so many bytes."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        try:
+            remote.state().load(path)
+            os.write(writing, b"loaded")
+        except StoreError as error:
+            os.write(writing, str(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as said:
+        return said.read()
+
+
+def test_a_disk_that_is_full_leaves_the_file_as_it_was(remote, desk, runner, tmp_path):
+    state = remote.state()
+    state.init(desk)
+    remote.state().load(runner)
+    enter(desk, *(f"more{n}" for n in range(2000)))
+    state.save(desk)
+    before = runner.stat().st_size
+    said = load_without_room(remote, runner, desk.stat().st_size - 100_000)
+    assert "the disk" in said
+    assert len(names(runner)) == 3
+    assert run(runner, "PRAGMA integrity_check") == [("ok",)]
+    assert runner.stat().st_size == before
+    fresh = tmp_path / "fresh.db"
+    assert "the disk" in load_without_room(remote, fresh, desk.stat().st_size - 100_000)
+    remote.state().load(fresh)
+    assert len(names(fresh)) == 2003
+
+
 def test_a_journal_left_by_another_file_is_not_taken_for_ours(remote, desk, runner):
     remote.state().init(desk)
     runner.parent.mkdir()
@@ -92,7 +142,7 @@ def test_a_file_that_is_no_database_is_not_overwritten(remote, desk, runner):
     remote.state().init(desk)
     runner.parent.mkdir()
     runner.write_bytes(b"somebody's notes" * 1000)
-    with pytest.raises(StoreError, match="not an SQLite database"):
+    with pytest.raises(StoreError, match="something else than a copy"):
         remote.state().load(runner)
     assert runner.read_bytes().startswith(b"somebody")
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
+import sqlite3
+from contextlib import closing
 
+import pyrage
 import pytest
 
 from newsletter.errors import SettingsError, StateConflict, StateError, StateMissing
 from newsletter.store import gitbranch, gitstate
+from tests.contract.store.conftest import NOW
 from tests.contract.store.remotes import OURS, RECOVERY, STRANGER, enter, make_database, make_remote, names
 
 pytestmark = pytest.mark.needs("git")
@@ -89,7 +95,7 @@ def test_a_changed_description_is_found(remote, copy, content, message):
 def test_a_branch_with_something_else_is_left_alone(remote, desk):
     remote.branch().swap(remote.head(), {"README.md": b"hello"})
     state = remote.state()
-    for action in (lambda: state.load(desk), lambda: state.adopt(desk), state.recreate):
+    for action in (lambda: state.load(desk), lambda: state.adopt(desk, desk, now=NOW), state.recreate):
         with pytest.raises(StateError, match="something else"):
             action()
     assert remote.files() == ["README.md"]
@@ -187,3 +193,69 @@ def test_a_secret_key_is_never_shown(remote):
         remote.state("AGE-SECRET-KEY-1QQQ", [str(OURS.to_public())])
     shown.append(f"{caught.value!r} {caught.value.hint}")
     assert not any(secret[20:40] in each or "1QQQ" in each for each in shown)
+
+
+def test_what_everybody_can_read_by_now_gets_nothing_more(remote, desk, monkeypatch):
+    """A repository can be made public after the first state was saved there."""
+    state, before = remote.state(), remote.head()
+    state.load(desk)
+    enter(desk, "ana")
+    monkeypatch.setattr(gitstate, "is_public", lambda _: True)
+    for save in (lambda: state.save(desk), state.recreate, lambda: state.rotate([str(STRANGER.to_public())])):
+        with pytest.raises(StateError, match="everybody can read"):
+            save()
+    assert remote.head() == before
+    assert remote.branch("state.spare").head() is None
+
+
+def another_database() -> bytes:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript("CREATE TABLE t (x); CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t; END")
+        return connection.serialize()
+
+
+HEAD = {"format": 1, "generation": 7, "newsletter": "00", "sha256": ""}
+
+
+@pytest.mark.parametrize(
+    ("database", "head", "rest"),
+    [
+        (b"junk", {}, b""),
+        (gzip.compress(b""), {}, b""),
+        (gzip.compress(b"junk" * 5000), {}, b""),
+        (gzip.compress(b"x" * 5000)[:-9], {}, b""),
+        (gzip.compress(another_database()), {}, b""),
+        (gzip.compress(b""), {"generation": None}, b""),
+        (gzip.compress(b""), {"generation": []}, b""),
+        (gzip.compress(b""), {"generation": -1}, b""),
+        (gzip.compress(b""), {"newsletter": None, "sha256": 1}, b""),
+        (gzip.compress(b""), {}, b"\xff\n"),
+        (gzip.compress(b""), {}, b'{"at": []}\n'),
+        (gzip.compress(b""), {}, b'{"at": "2026-11-23T12:00:00+00:00", "what": [], "who": "00"}\n'),
+        (gzip.compress(b""), {}, b"[" * 100_000 + b"\n"),
+    ],
+    ids=map(str, range(13)),
+)
+def test_whoever_knows_a_public_key_can_write_junk_and_nothing_worse(remote, copy, database, head, rest):
+    """It is called damaged, and what is here already stays."""
+    remote.state().load(copy)
+    public = [OURS.to_public()]
+    sealed = pyrage.encrypt(database, public)
+    about = HEAD | {"sha256": hashlib.sha256(sealed).hexdigest()} | head
+    files = {
+        "state.db.age": sealed,
+        "departures.jsonl.age": pyrage.encrypt(json.dumps(about).encode() + b"\n" + rest, public),
+        "meta.json": json.dumps({"format": 1, "generation": about["generation"]}).encode(),
+    }
+    remote.branch().swap(remote.head(), files)
+    state = remote.state()
+    for action in (lambda: state.load(copy), lambda: state.adopt(copy, copy, now=NOW), state.recreate):
+        with pytest.raises(StateError, match="damaged"):
+            action()
+    assert names(copy) == ["reader1", "reader2", "reader3"]
+
+
+def test_what_was_encrypted_with_a_password_is_not_asked_for(remote, copy):
+    change(remote, "departures.jsonl.age", pyrage.passphrase.encrypt(b"x", "hunter2"))
+    with pytest.raises(StateError, match=r"damaged|does not open"):
+        remote.state().load(copy)

@@ -62,11 +62,14 @@ def test_killed_at_any_moment(tmp_path, monkeypatch):
     remote.state().init(make_database(tmp_path / "desk.db"))
     confirmed, chance = tmp_path / "confirmed", random.Random(20261123)
     generation = 1
+    began = time.monotonic()
+    remote.state().load(tmp_path / "look.db")
+    pace = time.monotonic() - began  # of this machine, busy as it is: what is killed must have got somewhere
     for number in range(ROUNDS):
         path = (
             tmp_path / "runner.db" if number % 2 else tmp_path / f"runner{number}.db"
         )  # forgetful machines, and one not
-        kill_after(chance.uniform(0.02, 0.7), remote, path, confirmed, f"k{number}")
+        kill_after(chance.uniform(0.1, 4.0) * pace, remote, path, confirmed, f"k{number}")
         found = remote.state().load(tmp_path / "look.db")
         assert found >= generation
         generation = found

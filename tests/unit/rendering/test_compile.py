@@ -248,33 +248,13 @@ def test_two_builds_in_two_processes_make_the_same_bytes() -> None:
     assert read_edition(made.pop()).variants
 
 
-TRAPS = [
-    ("base.css", "@media print { p { color: #000000; } }"),
-    ("base.css", "p { color: #000000 !important; }"),
-    ("base.css", "a[href] { color: #000000; }"),
-    ("base.css", "a:hover { color: #000000; }"),
-    ("base.css", "p { color: var(--ink); }"),
-    ("base.css", "p { color: rgba(0, 0, 0, 0.5); }"),
-    ("base.css", "p { background: linear-gradient(red, blue); }"),
-    ("client.css", "@import url(https://example.org/a.css);"),
-]
-
-
-@pytest.mark.parametrize(("file", "rule"), TRAPS)
-def test_styles_that_would_be_ruined_are_refused_with_their_line(file: str, rule: str) -> None:
-    with pytest.raises(SettingsError) as refused:
-        built("::: text\nx\n:::\n", theme={file: theme_files()[file] + "\n/* a: b;\n @import */\n" + rule})
-    assert refused.value.at == f"templates/letter/{file}:{theme_files()[file].count(chr(10)) + 4}"
-    assert refused.value.hint
-
-
 @pytest.mark.parametrize(
     "broken",
-    ["{% if %}", "{{ nothing.at.all }}", "{{ words.nowhere }}", "{{ letter.__class__.__mro__[1].__subclasses__() }}"],
+    ["{% if %}", "{{ nothing.at.all }}", "{{ words['no'] }}", "{{ letter.__class__.__mro__[1].__subclasses__() }}"],
 )
 def test_a_broken_template_is_named(broken: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        built("::: text\nx\n:::\n", theme={"page.html.j2": broken})
+        built("::: text\nx\n:::\n", theme={"page.html.j2": theme_files()["page.html.j2"] + broken})
     assert refused.value.at.startswith("templates/letter/page.html.j2")
 
 
@@ -312,8 +292,8 @@ def test_a_letter_that_gmail_would_clip_is_noticed(words: int, level: Level) -> 
 
 
 def test_styles_that_gmail_would_drop_are_noticed() -> None:
-    padding = "\n".join(f".never-{number} {{ color: #000000 !important; }}" for number in range(500))
-    result = built("::: text\nx\n:::\n", theme={"client.css": f"@media print {{ {padding} }}"})
+    padding = "\n".join(f".never-{number} {{ color: #1b1a2b !important; }}" for number in range(500))
+    result = built("::: text\nx\n:::\n", theme={"client.css": theme_files()["client.css"] + padding})
     assert [problem.level for problem in result.problems if "drops all above" in problem.what] == [Level.ERROR]
 
 

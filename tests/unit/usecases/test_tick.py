@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from newsletter.delivery.plan import PlannedIssue
-from newsletter.errors import LeaseLost, LetterHalted, NewsletterError, NotApproved, ProviderBusy
-from newsletter.usecases.tick import Did, Ticker, in_words, rehearse
+from newsletter.errors import LeaseLost, LetterHalted, NewsletterError, NotApproved, ProviderBusy, StoreError
+from newsletter.usecases.tick import Did, Ticker, in_words
 from tests.conftest import NOW
 
 
@@ -26,11 +26,11 @@ def issue(number: int) -> PlannedIssue:
     )
 
 
-Deed = int | NewsletterError
+Deed = int | Exception
 
 
 def done(deed: Deed) -> int:
-    if isinstance(deed, NewsletterError):
+    if isinstance(deed, Exception):
         raise deed
     return deed
 
@@ -40,10 +40,12 @@ class World:
     """A tick's surroundings; values that are errors are raised."""
 
     plans: Mapping[str, Deed] = field(default_factory=dict)
-    sends: Mapping[int, Deed] = field(default_factory=dict)
+    courses: Mapping[str, Mapping[str, Deed] | Exception] = field(default_factory=dict)
+    sends: Mapping[int, Deed | tuple[Deed, ...]] = field(default_factory=dict)  # what lanes tell, one after the other
     doubts: Mapping[int, Deed] = field(default_factory=dict)
     still_held: Mapping[str, int] = field(default_factory=dict)
     taken: bool = False
+    lost: Exception | None = None
     stop_after: int = 99
     log: list[str] = field(default_factory=list)
 
@@ -54,7 +56,7 @@ class World:
             hands=self,
             window=timedelta(hours=36),
             clock=lambda: NOW,
-            stop=lambda: len([each for each in self.log if each.startswith("send")]) >= self.stop_after,
+            stop=lambda: len(self.log) >= self.stop_after,
         )
 
     def take(self, *, now: datetime) -> bool:
@@ -63,19 +65,39 @@ class World:
 
     def end(self, said: str, *, now: datetime) -> None:
         assert now == NOW
+        if self.lost:
+            raise self.lost
         self.log.append(f"end: {said}")
 
     def letters(self, *, now: datetime) -> list[str]:
         assert now == NOW
         return list(self.plans)
 
-    def plan(self, letter: str, *, now: datetime) -> int:
+    def series(self) -> list[str]:
+        return list(self.courses)
+
+    def parts(self, series: str, *, now: datetime) -> list[str]:
+        assert now == NOW
+        found = self.courses[series]
+        if isinstance(found, Exception):
+            raise found
+        return list(found)
+
+    def forecast(self, letter: str, *, now: datetime) -> int:
         assert now == NOW
         return done(self.plans[letter])
 
-    def send(self, issue: PlannedIssue) -> int:
+    def plan(self, letter: str, *, now: datetime) -> int:
+        assert now == NOW
+        self.log.append(f"plan {letter}")
+        course = self.courses.get(letter.partition(".")[0], {})
+        return done(self.plans[letter] if letter in self.plans or isinstance(course, Exception) else course[letter])
+
+    def send(self, issue: PlannedIssue, *, watch: Callable[[int], None]) -> None:
         self.log.append(f"send {issue.no}")
-        return done(self.sends[issue.no])
+        deeds = self.sends[issue.no]
+        for deed in deeds if isinstance(deeds, tuple) else (deeds,):
+            watch(done(deed))
 
     def reconcile(self, issue: PlannedIssue) -> int:
         return done(self.doubts[issue.no])
@@ -120,7 +142,9 @@ def test_it_plans_sends_and_settles_and_says_so() -> None:
 
 def test_while_another_is_at_it_nothing_is_done() -> None:
     world = World(plans={"a": 5}, sends={1: 4}, taken=True)
-    assert world.ticker().tick() == Did(elsewhere=True)
+    did = world.ticker().tick()
+    assert did == Did(elsewhere=True)
+    assert in_words(did) == "another tick is at work"
     assert world.log == []
 
 
@@ -137,10 +161,57 @@ def test_a_letter_that_cannot_be_planned_or_sent_keeps_no_other() -> None:
     assert in_words(did) == "2 planned, 3 sent, 2 problems"
 
 
+def test_a_broken_series_keeps_no_other_and_no_letter() -> None:
+    broken = NewsletterError("two parts are called 'a'", at="issues/series/broken")
+    world = World(plans={"letter": 1}, courses={"broken": broken, "whole": {"whole.a": broken, "whole.b": 2}})
+    did = world.ticker().tick()
+    assert did.planned == {"letter": 1, "whole.b": 2}
+    assert did.problems == (
+        "issues/series/broken: two parts are called 'a'",
+        "whole.a: issues/series/broken: two parts are called 'a'",
+    )
+
+
+def test_our_own_mistakes_with_one_letter_keep_no_other_and_quote_nobody() -> None:
+    bugs = {
+        "plans": {"broken": KeyError("reader1@example.org"), "b": 2},
+        "sends": {1: ValueError("reader1@example.org"), 2: 3},
+        "doubts": {3: TypeError("reader1@example.org"), 4: 1},
+    }
+    did = World(**bugs).ticker().tick()  # type: ignore[arg-type]
+    assert (did.planned, did.sent, did.settled) == ({"b": 2}, {"letter-2": 3}, {"letter-4": 1})
+    assert [each.partition(" in ")[0] for each in did.problems] == [
+        "broken: a bug: KeyError",
+        "letter-1: a bug: ValueError",
+        "letter-3: a bug: TypeError",
+    ]
+    assert all(" in test_tick.py:" in each for each in did.problems)
+    assert did.exit_code == 70
+
+
+def test_what_was_sent_before_something_went_wrong_is_counted() -> None:
+    did = World(sends={1: (50, 20, ProviderBusy("come back later"))}).ticker().tick()
+    assert did.sent == {"letter-1": 70}
+    assert did.problems == ("letter-1: come back later",)
+
+
+def test_what_goes_wrong_first_is_what_is_told() -> None:
+    world = World(sends={1: LeaseLost("another sender has it")}, lost=StoreError("another tick took over"))
+    with pytest.raises(LeaseLost):
+        world.ticker().tick()
+
+
+def test_a_turn_that_was_lost_is_told_beside_what_was_done() -> None:
+    did = World(sends={1: 4}, lost=StoreError("another tick took over", hint="wait")).ticker().tick()
+    assert did.sent == {"letter-1": 4}
+    assert did.problems == ("another tick took over (wait)",)
+    assert did.exit_code == 1
+
+
 def test_a_provider_that_takes_nothing_is_asked_once() -> None:
     world = World(sends={1: ProviderBusy("come back later"), 2: 3}, doubts={5: 1})
     did = world.ticker().tick()
-    assert world.log[:-1] == ["send 1"]
+    assert [each for each in world.log if each.startswith("send")] == ["send 1"]
     assert did.problems == ("letter-1: come back later",)
     assert did.exit_code == 5
     assert did.settled == {"letter-5": 1}
@@ -152,6 +223,12 @@ def test_asked_to_stop_it_begins_nothing_more() -> None:
     assert did.sent == {"letter-1": 1, "letter-2": 1}
     assert did.settled == {}
     assert did.stopped
+
+
+def test_asked_to_stop_it_plans_nothing_more() -> None:
+    world = World(plans={"a": 1, "b": 1}, courses={"c": {"c.d": 1}}, sends={1: 1}, stop_after=1)
+    did = world.ticker().tick()
+    assert (did.planned, did.sent) == ({"a": 1}, {})
 
 
 def test_a_tick_that_was_overtaken_says_what_it_did_and_fails() -> None:
@@ -168,8 +245,11 @@ def test_nothing_to_do_is_nothing_to_tell(made: Callable[[], Did]) -> None:
 
 
 def test_a_rehearsal_counts_and_does_nothing() -> None:
-    world = World(plans={"a": 5}, sends={1: 4})
-    did = rehearse(world, {"a": 5}, now=NOW, window=timedelta(hours=36))
+    world = World(
+        plans={"a": 5, "b": NotApproved("nobody approved it", at="b")}, courses={"c": {"c.d": 1}}, sends={1: 4}
+    )
+    did = world.ticker().rehearse()
     assert did.planned == {"a": 5}
     assert did.sent == {"letter-1": 7}
+    assert did.problems == ("b: nobody approved it",)
     assert world.log == []
