@@ -35,6 +35,7 @@ from newsletter.usecases.fill import filler
 from newsletter.usecases.inside import refuse_inside
 from newsletter.usecases.prepare import gaps
 
+LOCK = "requirements.lock"
 ALL_ZONES = timedelta(days=2)  # from the first minute of a letter's day until its day is over in every zone
 
 
@@ -47,6 +48,7 @@ class Source:
     text: str
     desk: Desk
     pictures: Pictures
+    lock: str | None  # the versions of everything that compiles it, where the workspace pins them
 
     def build(self) -> Built:
         """The letter, built, with its problems."""
@@ -62,7 +64,8 @@ class Source:
         used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
         rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
         pictures = self.pictures.contents(image.file for image in edition.images)
-        return {self._place: self.text, **theme, **pictures, FILE: seen, "subscribers/segments.toml": rules}
+        lock = {LOCK: self.lock} if self.lock is not None else {}
+        return {self._place: self.text, **theme, **pictures, **lock, FILE: seen, "subscribers/segments.toml": rules}
 
     @property
     def _place(self) -> str:
@@ -81,7 +84,10 @@ class Letters:
 
     def check(self, name: str) -> Built:
         """The letter *name*, built, and what is wrong with it, with its approval, and with it for this list."""
-        source = self.read(name)
+        return self.checked(self.read(name))
+
+    def checked(self, source: Source) -> Built:
+        """As `check`, of what was read before."""
         built = source.build()
         problems = [*built.problems, *self._lacking(built), *self._drift(source, built)]
         return replace(built, problems=tuple(problems))
@@ -107,17 +113,19 @@ class Letters:
         if text is None or built.edition is None or gone_out:
             return []
         approval = approve.read_approval(text, at=approval_path)
-        if approval.edition == built.edition.hash and body == built.edition.to_bytes().decode():
-            return []
         what = f"this is not what was approved as revision {approval.revision}"
-        return [
-            Problem(at=Span(source.path), what=what, hint=f"look at it, then: newsletter approve {source.issue_id}")
-        ]
+        if approval.edition == built.edition.hash and body == built.edition.to_bytes().decode():
+            changed = approve.changes(approval, source.inputs(built.edition))
+            what = f"changed since it was approved, though readers see no difference: {', '.join(changed)}"
+            if not changed:
+                return []
+        hint = f"look at it (newsletter diff {source.issue_id}), then: newsletter approve {source.issue_id}"
+        return [Problem(at=Span(source.path), what=what, hint=hint, check="approved")]
 
     def message_for(self, name: str, person: Subscriber | None) -> tuple[bytes, bytes, bytes]:
         """(HTML, text, whole message) of a letter for *person*, or for a reader nobody knows anything about."""
         edition, cut = finished(self.read(name).build())
-        links_of = self._newsletter.links_for(edition.identity) if person else self._example_links
+        links_of = self._newsletter.links_for(edition.identity) if person else self.example_links
         person = person or Subscriber(id=0, address="reader@example.org")
         now = self._newsletter.clock()
         fill = filler(edition, links_of, cut=cut)
@@ -154,7 +162,7 @@ class Letters:
         here = self._newsletter
         edition, cut = finished(self.read(name).build())
         person = SqlPeople(here.database).find(address) if here.has_database() else None
-        fill = filler(edition, here.links_for(edition.identity) if person else self._example_links, cut=cut)
+        fill = filler(edition, here.links_for(edition.identity) if person else self.example_links, cut=cut)
         with closing(carrier(here.settings, lanes=1, stop=lambda: False, clock=here.clock)) as provider:
             return send_proof(
                 fill,
@@ -164,7 +172,8 @@ class Letters:
                 now=here.clock(),
             )
 
-    def _example_links(self, _person: Subscriber, _at: datetime) -> dict[str, str]:
+    def example_links(self, _person: Subscriber, _at: datetime) -> dict[str, str]:
+        """Personal addresses that are nobody's."""
         site = self._newsletter.settings.site_url
         return {"unsubscribe_url": f"{site}/leave/example", "preferences_url": f"{site}/preferences/example"}
 
@@ -227,7 +236,14 @@ class Letters:
         issue_id, path, text = self._files.letter(name)
         pictures = Pictures(self._files, letter=path)
         desk = self._desk(issue_id, pictures)
-        return Source(issue_id=issue_id, path=path, text=text, desk=desk, pictures=pictures)
+        return Source(
+            issue_id=issue_id,
+            path=path,
+            text=text,
+            desk=desk,
+            pictures=pictures,
+            lock=self._files.optional(LOCK),
+        )
 
     def series_of(self, part_id: str) -> Series:
         """What the parts of a series have in common. Raises SettingsError."""

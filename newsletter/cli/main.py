@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "new": ("newsletter.cli.issue:new", "Begin a new letter called TITLE."),
         "feeds": ("newsletter.cli.feeds:feeds", "List the feeds, and what each would give a letter now."),
         "check": ("newsletter.cli.check:check", "Find what is wrong with letters before anyone else does."),
+        "preview": ("newsletter.cli.preview:preview", "Show a letter in the browser, and again at every save."),
         "render": ("newsletter.cli.issue:render", "Print a letter, as its file is now, the way a reader would get it."),
         "proof": ("newsletter.cli.issue:proof", "Send a letter, as its file is now, to one address as a proof."),
         "diff": ("newsletter.cli.diff:diff", "Show what changed in a letter as readers see it."),

@@ -143,20 +143,26 @@ class Album:
         sizes = {"src": self._address(picture), "width": str(width), "height": str(height)}
         return replace(block, attributes={**block.attributes, **sizes})
 
-    def place(self, tokens: Sequence[Token]) -> None:
-        """Give the pictures among *tokens* their addresses and sizes."""
-        for token in _images(tokens):
-            picture = self.found.get(_name_of(token) or "")
-            if isinstance(picture, Picture):
-                width = min(picture.width, WIDTH)
-                token.attrs = {
-                    "class": "picture soft",
-                    "src": self._address(picture),
-                    "alt": "",  # written by the renderer, from what stands in the brackets
-                    "width": width,
-                    "height": max(1, round(picture.height * width / picture.width)),
-                    "style": f"max-width:{width}px",
-                }
+    def dressed(self, tokens: Sequence[Token]) -> list[Token]:
+        """*tokens* with addresses and sizes for the pictures among them; they are shared, and so never changed."""
+        return [self._dressed(token) if token.type in ("inline", "image") else token for token in tokens]
+
+    def _dressed(self, token: Token) -> Token:
+        if token.type == "inline":
+            return token.copy(children=self.dressed(token.children or []))
+        picture = self.found.get(_name_of(token) or "")
+        if not isinstance(picture, Picture):
+            return token
+        width = min(picture.width, WIDTH)
+        attributes: dict[str, str | int | float] = {
+            "class": "picture soft",
+            "src": self._address(picture),
+            "alt": "",  # written by the renderer, from what stands in the brackets
+            "width": width,
+            "height": max(1, round(picture.height * width / picture.width)),
+            "style": f"max-width:{width}px",
+        }
+        return token.copy(attrs=attributes)
 
 
 def _number(text: str) -> int:

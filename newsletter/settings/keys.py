@@ -143,6 +143,7 @@ KEYS: dict[str, dict[str, Key]] = {
         ),
         "lanes": Key(values.whole(1, 64), "How many batches one sender has in hand at once.", 2),
     },
+    "preview": {"editor": Key(values.editor_link, "A link that opens {path} at {line} in your editor.", "")},
     "canary": {
         "people": Key(
             values.whole(0, 100_000), "How many get a long letter first; 0 is no canary.", 100, "canary_people"

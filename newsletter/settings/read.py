@@ -63,6 +63,7 @@ class Settings:
     secrets: Mapping[str, str] = field(repr=False)  # those of the provider; never from newsletter.toml
     rate: float
     lanes: int
+    editor: str  # a link with {path} and {line}, "" = none
     canary_people: int
     canary_minutes: int
     halt_percent: int

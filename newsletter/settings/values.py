@@ -204,3 +204,10 @@ def api(value: object) -> str:
 
 def api_or_nothing(value: object) -> str:
     return "" if value == "" else api(value)
+
+
+def editor_link(value: object) -> str:
+    text = text_or_nothing(value)
+    if text and not re.fullmatch(r"(?!https?:)[a-z][a-z0-9+.-]*://\S*\{path\}\S*", text):
+        raise ValueError('a link such as "vscode://file/{path}:{line}"')
+    return text

@@ -112,11 +112,16 @@ def approved_edition(issue_id: str, approval_text: str | None, body: str | None)
     return approval, edition
 
 
+def changes(approval: Approval, inputs: Inputs) -> list[str]:
+    """Which of *inputs* are not those that were approved, by name."""
+    now = digests(inputs)
+    names = sorted(approval.inputs.keys() | now.keys())
+    return [name for name in names if approval.inputs.get(name) != now.get(name)]
+
+
 def refuse_changes(approval: Approval, inputs: Inputs) -> None:
     """Raise NotApproved, naming what changed, if *inputs* are not those that were approved."""
-    now = digests(inputs)
-    changed = sorted(name for name in approval.inputs.keys() | now.keys() if approval.inputs.get(name) != now.get(name))
-    if changed:
+    if changed := changes(approval, inputs):
         at, _ = paths(approval.issue_id)
         hint = f"look at it, then: {_again(approval.issue_id)}"
         raise NotApproved(f"changed since it was approved: {', '.join(changed)}", at=at, hint=hint)

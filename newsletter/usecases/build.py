@@ -80,12 +80,13 @@ def build(text: str, *, path: str, issue_id: str, desk: Desk) -> Built:
     problems += [*wrong, *_silence(issue, theme)]
     if any(problem.level is Level.ERROR for problem in wrong):  # inlining it might not even come to an end
         return Built(issue=issue, edition=None, cut=None, problems=_in_order(problems))
+    rules = {f"segment:{name}": rule for name, rule in desk.segments.items()}
     edition, more = compile_issue(
         issue,
         theme=theme,
         setting=desk.setting,
         audience=audience,
-        rules={f"segment:{name}": rule for name, rule in desk.segments.items()},
+        rules=rules,
         pictures=pictures,
         inline=desk.inline,
     )

@@ -198,7 +198,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_the_doctor_finds_what_is_broken_and_says_how_to_mend_it(workplace: Workplace, what: str) -> None:
     workplace.ready()
     healthy = workplace.done("doctor", "--json").data
-    assert {finding["what"] for finding in healthy} == {*BROKEN, "clock", "next", "last tick"}
+    assert {finding["what"] for finding in healthy} == {*BROKEN, "workflows", "clock", "next", "last tick"}
     assert all(finding["ok"] for finding in healthy)
     assert [finding["what"] for finding in healthy if finding["fix"]] == ["last tick"]  # a letter is due, and none came
     spoil, fix = BROKEN[what]
