@@ -12,6 +12,7 @@ from pathlib import Path
 from newsletter.app.carriers import takes_whole
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.pictures import Pictures
+from newsletter.app.recipe import recipe_of
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
@@ -178,10 +179,11 @@ class Letters:
         return {"unsubscribe_url": f"{site}/leave/example", "preferences_url": f"{site}/preferences/example"}
 
     def new(self, title: str, day: date | None) -> Path:
-        """The path of a new letter for *day* or the next that is not quiet, with the blocks most letters have."""
+        """The path of a new letter for *day* or the next that is not quiet, with the blocks of the recipe."""
         here = self._newsletter
         day = day or next_weekday(here.clock().date(), WEEKDAYS.index(here.settings.weekday), quiet=here.quiet)
-        issue_id, text = draft(title, day=day, at=self._newsletter.settings.time)
+        kinds = [step[0] for step in recipe_of(here.settings)]
+        issue_id, text = draft(title, day=day, at=here.settings.time, kinds=kinds)
         return self._files.write(f"issues/{issue_id}.md", text.encode())
 
     def approve(self, source: Source, built: Built) -> tuple[Approval, bool]:
