@@ -25,6 +25,7 @@ from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
 from newsletter.rendering.difference import Difference, difference
 from newsletter.rendering.edition import Edition, Identity
+from newsletter.rendering.images import seen_here
 from newsletter.schedule import next_weekday
 from newsletter.settings.read import FILE, read_settings
 from newsletter.settings.values import WEEKDAYS, quiet_days
@@ -147,9 +148,7 @@ class Letters:
         source = self.read(name)
         edition, _ = finished(source.build())
         contents = source.pictures.contents(image.file for image in edition.images)
-        for image in edition.images:
-            html = html.replace(image.address.encode(), image.as_data(contents[image.file]))
-        return html
+        return seen_here(html, edition.images, contents)
 
     def proof(self, name: str, address: str) -> tuple[Receipt, str]:
         """What the provider said about a letter as its file is now, sent to one address, and the subject it bears.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -77,10 +76,6 @@ class Image:
     def media_type(self) -> str:
         """What it is, in the words of MIME."""
         return f"image/{'jpeg' if self.kind == 'jpg' else self.kind}"
-
-    def as_data(self, content: bytes) -> bytes:
-        """An address that holds the picture itself; browsers read it, and mail programs do not."""
-        return f"data:{self.media_type};base64,".encode() + b64encode(content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

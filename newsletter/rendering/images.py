@@ -7,8 +7,8 @@ name made of its content, or find it inside the message; either way the edition 
 from __future__ import annotations
 
 import re
-from base64 import encodebytes
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from base64 import b64encode, encodebytes
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -163,6 +163,15 @@ class Album:
             "style": f"max-width:{width}px",
         }
         return token.copy(attrs=attributes)
+
+
+def seen_here(html: bytes, images: Iterable[Image], contents: Mapping[str, bytes]) -> bytes:
+    """*html* with its pictures in it, as browsers read them and mail programs do not: they may be nowhere else yet."""
+    for image in images:
+        if content := contents.get(image.file):
+            data = f"data:{image.media_type};base64,".encode() + b64encode(content)
+            html = html.replace(image.address.encode(), data)
+    return html
 
 
 def _number(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from newsletter.app.copies import copy_for
+from newsletter.app.previewing import Previewing
 from tests.acceptance.workplace import ISSUE, Workplace
 from tests.cloud.smtp import Server
 from tests.drawing import picture, saved
@@ -211,6 +214,24 @@ def test_a_picture_of_the_letter_shows_its_pictures_before_they_are_anywhere(
     with Image.open(tmp_path / "seen.png") as seen:
         colours = {colour: count for count, colour in seen.convert("RGB").getcolors(1 << 24)}
     assert colours[255, 0, 0] > 50_000
+
+
+def test_the_preview_shows_pictures_and_notices_when_one_comes_or_goes(founded: Workplace) -> None:
+    file = founded.root / "issues" / ISSUE / "ring.png"
+    with Previewing(founded.root) as desk:
+        view = desk.view(ISSUE)
+
+        def shows(data: bytes) -> bool:
+            good = view.now().good
+            assert good is not None
+            return b64encode(data) in copy_for(good, desk.reader(""), met=(), now=desk.clock()).html
+
+        assert shows(picture())
+        file.unlink()
+        assert any("is not there" in problem.what for problem in view.now().problems)
+        file.write_bytes(picture(width=500))
+        assert shows(picture(width=500))
+        assert {problem.check for problem in view.now().problems} == {"approved"}  # it is another letter now
 
 
 # Before a letter leaves
