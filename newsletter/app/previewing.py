@@ -19,6 +19,7 @@ from newsletter.app.copies import Good
 from newsletter.app.faults import as_problem
 from newsletter.app.letters import Letters
 from newsletter.app.onlooking import Onlooker
+from newsletter.app.pictures import Pictures
 from newsletter.app.readers import FOUND, Faces, Reader, invented
 from newsletter.content.frontmatter import split
 from newsletter.content.issue import Level, Problem, Span
@@ -244,7 +245,9 @@ class View:
         if built.edition is None or built.cut is None:
             return None
         fill = filler(built.edition, Letters(self._desk.newsletter()).example_links, cut=built.cut)
-        return Good(edition=built.edition, fill=fill, at=datetime.now(UTC))
+        pictures = Pictures(self._desk.newsletter().workspace, letter=self._path)
+        contents = pictures.contents(image.file for image in built.edition.images)
+        return Good(edition=built.edition, fill=fill, pictures=contents, at=datetime.now(UTC))
 
     def _text(self, name: str) -> str | None:
         try:

@@ -39,6 +39,11 @@ class NotingWorkspace(Workspace):
         self._note(self.relative(path))
         return super().read_text(path)
 
+    def binary(self, name: str, *, limit: int) -> bytes:
+        """As of every workspace."""
+        self._note(name)
+        return super().binary(name, limit=limit)
+
     def _note(self, name: str) -> None:
         self.names.add(name)
         self.looks = look_at(self.root, [name]) | self.looks
