@@ -21,7 +21,7 @@ class Good:
 
     edition: Edition
     fill: Filler
-    pictures: Mapping[str, bytes]  # by their files
+    pictures: Mapping[str, bytes]  # by their files; readers find them on the web once the letter is planned
     at: datetime
 
 
