@@ -78,8 +78,8 @@ class Dispatch:
         """How many deliveries got an outcome; ends when nothing is due, or soon after *stop* is set."""
         _refuse_halted(issue)
         _refuse_forgetting(self._settings)
-        if self._saved:
-            self._saved.stop = stop
+        if self._newsletter.keeper:
+            self._newsletter.keeper.stop = stop
         with self._keeping():
             return self._send(issue, watch=watch, tell=tell, stop=stop)
 

@@ -43,7 +43,9 @@ def test_a_picture_shows_the_whole_letter_at_its_width_by_day_and_in_the_dark(
 
 @pytest.mark.needs("chromium")
 def test_the_picture_is_what_the_page_is(tmp_path: Path) -> None:
-    red = picturing.picture(b'<!DOCTYPE html><body style="margin:0;height:50px;background:#f00">', width=200, dark=False)
+    red = picturing.picture(
+        b'<!DOCTYPE html><body style="margin:0;height:50px;background:#f00">', width=200, dark=False
+    )
     from PIL import Image
 
     (tmp_path / "red.png").write_bytes(red)
