@@ -41,6 +41,11 @@ def lanes_of(settings: Settings) -> int:
     return 1 if settings.provider == "outbox" or settings.in_git else settings.lanes
 
 
+def takes_whole(settings: Settings) -> bool:
+    """Whether the provider takes messages as they are, and so with pictures inside; the others take text and HTML."""
+    return settings.provider in ("outbox", "smtp")
+
+
 def _outbox(order: _Order) -> Provider:
     from newsletter.providers.outbox import Outbox
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import cached_property, lru_cache
 from time import monotonic
 
+from newsletter.app.arrival import refuse_unpublished
 from newsletter.app.carriers import carrier, lanes_of
 from newsletter.app.newsletter import Newsletter
 from newsletter.delivery.outcome import Status
@@ -78,6 +79,7 @@ class Dispatch:
         """How many deliveries got an outcome; ends when nothing is due, or soon after *stop* is set."""
         _refuse_halted(issue)
         _refuse_forgetting(self._settings)
+        refuse_unpublished(read_edition(SqlEditions(self._database).get(issue.edition_hash)), self._settings)
         if self._newsletter.keeper:
             self._newsletter.keeper.stop = stop
         with self._keeping():

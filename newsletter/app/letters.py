@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from newsletter.app.carriers import takes_whole
 from newsletter.app.newsletter import Newsletter
+from newsletter.app.pictures import Pictures
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
@@ -30,8 +32,10 @@ from newsletter.usecases import approve
 from newsletter.usecases.approve import Approval
 from newsletter.usecases.build import Built, Desk, build, finished
 from newsletter.usecases.fill import filler
+from newsletter.usecases.inside import refuse_inside
 from newsletter.usecases.prepare import gaps
 
+LOCK = "requirements.lock"
 ALL_ZONES = timedelta(days=2)  # from the first minute of a letter's day until its day is over in every zone
 
 
@@ -43,19 +47,25 @@ class Source:
     path: str
     text: str
     desk: Desk
+    pictures: Pictures
+    lock: str | None  # the versions of everything that compiles it, where the workspace pins them
 
     def build(self) -> Built:
         """The letter, built, with its problems."""
         return build(self.text, path=self.path, issue_id=self.issue_id, desk=self.desk)
 
-    def inputs(self, edition: Edition) -> dict[str, str]:
+    def inputs(self, edition: Edition) -> dict[str, str | bytes]:
         """All that *edition* was made from, by file; of newsletter.toml only what readers could see."""
         desk = self.desk
+        seen_too = ["pictures inside"] if desk.inline and edition.images else []
         theme = {f"templates/{desk.theme_name}/{file}": content for file, content in desk.theme_files.items()}
-        seen = json.dumps([asdict(desk.setting), desk.theme_name, asdict(desk.defaults)], default=str, sort_keys=True)
+        look = [asdict(desk.setting), desk.theme_name, asdict(desk.defaults), *seen_too]
+        seen = json.dumps(look, default=str, sort_keys=True)
         used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
         rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
-        return {self._place: self.text, **theme, FILE: seen, "subscribers/segments.toml": rules}
+        pictures = self.pictures.contents(image.file for image in edition.images)
+        lock = {LOCK: self.lock} if self.lock is not None else {}
+        return {self._place: self.text, **theme, **pictures, **lock, FILE: seen, "subscribers/segments.toml": rules}
 
     @property
     def _place(self) -> str:
@@ -100,12 +110,14 @@ class Letters:
         if text is None or built.edition is None or gone_out:
             return []
         approval = approve.read_approval(text, at=approval_path)
-        if approval.edition == built.edition.hash and body == built.edition.to_bytes().decode():
-            return []
         what = f"this is not what was approved as revision {approval.revision}"
-        return [
-            Problem(at=Span(source.path), what=what, hint=f"look at it, then: newsletter approve {source.issue_id}")
-        ]
+        if approval.edition == built.edition.hash and body == built.edition.to_bytes().decode():
+            changed = approve.changes(approval, source.inputs(built.edition))
+            what = f"changed since it was approved, though readers see no difference: {', '.join(changed)}"
+            if not changed:
+                return []
+        hint = f"look at it (newsletter diff {source.issue_id}), then: newsletter approve {source.issue_id}"
+        return [Problem(at=Span(source.path), what=what, hint=hint, check="approved")]
 
     def message_for(self, name: str, person: Subscriber | None) -> tuple[bytes, bytes, bytes]:
         """(HTML, text, whole message) of a letter for *person*, or for a reader nobody knows anything about."""
@@ -187,6 +199,7 @@ class Letters:
         approval_text, body = (self._files.optional(path) for path in approve.paths(source.issue_id))
         approval, edition = approve.approved_edition(source.issue_id, approval_text, body)
         approve.refuse_changes(approval, source.inputs(edition))
+        refuse_inside(edition, takes_whole=takes_whole(self._newsletter.settings))
         approve.refuse_forgery(edition, identity=source.desk.setting.identity, rules=source.desk.segments)
         return approval, edition
 
@@ -208,7 +221,16 @@ class Letters:
     def read(self, name: str) -> Source:
         """The letter *name* and all that it is made from, as it is now."""
         issue_id, path, text = self._files.letter(name)
-        return Source(issue_id=issue_id, path=path, text=text, desk=self._desk(issue_id))
+        pictures = Pictures(self._files, letter=path)
+        desk = self._desk(issue_id, pictures)
+        return Source(
+            issue_id=issue_id,
+            path=path,
+            text=text,
+            desk=desk,
+            pictures=pictures,
+            lock=self._files.optional(LOCK),
+        )
 
     def series_of(self, part_id: str) -> Series:
         """What the parts of a series have in common. Raises SettingsError."""
@@ -224,7 +246,7 @@ class Letters:
     def _now(self) -> datetime:
         return self._newsletter.clock()
 
-    def _desk(self, issue_id: str) -> Desk:
+    def _desk(self, issue_id: str, pictures: Pictures) -> Desk:
         settings = self._newsletter.settings
         defaults = Defaults(at=settings.time, audience=settings.audience, language=settings.language)
         if "." in issue_id:
@@ -260,6 +282,9 @@ class Letters:
             theme_files=self._files.theme(settings.theme),
             segments=self.segments(),
             quiet=self._newsletter.quiet,
+            picture_of=pictures.picture,
+            inline=settings.inline_images,
+            carries_inline=takes_whole(settings),
             required=settings.required_blocks,
             wording=self._files.optional(WORDING) or "",
             off=settings.checks_off,

@@ -21,7 +21,7 @@ from newsletter.usecases.series import Approved, extension_of
 if TYPE_CHECKING:
     from newsletter.app.letters import Letters
 
-_GRID = timedelta(minutes=5)  # times of day are multiples of this; between two, nobody's turn comes
+_GRID = timedelta(minutes=5)  # a part is looked at once in so long; times of day are multiples of it, as a rule
 
 
 class Serial:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from newsletter.app.newsletter import Newsletter
+from newsletter.app.signals import OwnStop
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Turn
 from newsletter.errors import IssueHasProblems, StoreError
@@ -77,13 +78,13 @@ class Ticking:
         self._agenda = SqlAgenda(newsletter.database)
         self._turns = SqlTurns(newsletter.database)
         self._tell = tell
-        self._stop = threading.Event()
+        self._stop = OwnStop(threading.Event())
 
     def tick(self, stop: threading.Event, *, limit: timedelta | None = None) -> Did:
         """Do what is due, until *stop* is set or *limit* is over; what is under way then is finished first."""
-        self._stop = stop
-        turn = TheTurn(self._newsletter, self._turns, stop=stop, every_s=SIGN_OF_LIFE_S)
-        timer = threading.Timer(limit.total_seconds(), stop.set) if limit else None
+        self._stop = OwnStop(stop)
+        turn = TheTurn(self._newsletter, self._turns, stop=self._stop, every_s=SIGN_OF_LIFE_S)
+        timer = threading.Timer(limit.total_seconds(), self._stop.set) if limit else None
         if timer:
             timer.daemon = True
             timer.start()
@@ -152,9 +153,13 @@ class Ticking:
 
     def forecast(self, letter: str, *, now: datetime) -> int:
         """For how many people a letter would be planned, and 0 if its time has not come. Raises IssueHasProblems."""
-        if day_in(letter) is None:
+        day = day_in(letter)
+        if day is None:
             hint = "name the file after the day it is sent on"
             raise IssueHasProblems(f"there is no such day as {letter[:10]}", at=f"issues/{letter}.md", hint=hint)
+        if day in self._newsletter.quiet:  # since it was approved
+            hint = "choose another day, or change [schedule] quiet"
+            raise IssueHasProblems(f"{day} is a quiet day", at=f"issues/{letter}.md", hint=hint)
         approved_at, outlook = self._sending.approved_outlook(letter)
         veto = timedelta(hours=self._newsletter.settings.veto_hours)
         if not its_time_has_come(outlook.forecast, approved_at=approved_at, veto=veto, now=now):

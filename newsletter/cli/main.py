@@ -45,6 +45,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "People": {
         "subscribers": ("newsletter.cli.subscribers:subscribers", "The list: import, export, add, show, stats."),
     },
+    "Publishing": {
+        "site": ("newsletter.cli.publish:site", "The public pages of letters: build."),
+    },
     "System": {
         "doctor": ("newsletter.cli.system:doctor", "Look whether everything needed is in place."),
         "db": ("newsletter.cli.system:db", "The database: upgrade."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def _show(did: Did, *, dry_run: bool) -> None:
 
 
 def _columns(did: Did) -> tuple[dict[str, int], ...]:
-    return dict(did.planned), {**did.settled, **did.sent}, dict(did.in_doubt), dict(did.held)
+    return dict(did.planned), dict(Counter(did.sent) + Counter(did.settled)), dict(did.in_doubt), dict(did.held)
 
 
 def _summarise(did: Did, *, dry_run: bool) -> None:

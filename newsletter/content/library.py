@@ -135,7 +135,7 @@ KINDS: dict[str, Kind] = {
             name="image",
             about="A picture.",
             attributes=("src", "alt", "width", "height", "caption", "url"),
-            required=("src", "alt", "width"),
+            required=("src", "alt"),
         ),
         Kind(
             name="button", about="A single link, easy to hit.", attributes=("url", "label"), required=("url", "label")

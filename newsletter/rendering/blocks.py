@@ -13,6 +13,7 @@ from newsletter.content.issue import Block, Problem, Span
 from newsletter.content.library import KINDS, Shape
 from newsletter.rendering.dates import when
 from newsletter.rendering.holes import MARK, Marker
+from newsletter.rendering.images import Album, local_name
 from newsletter.rendering.markdown import Html, Text, address, closing, inline_tokens, tokens_of
 
 Surface = Html | Text
@@ -75,12 +76,13 @@ def _at_line(block: Block) -> Span:
     return Span(block.at.path, block.body_line)
 
 
-def view(block: Block, number: int, *, html: bool, title: str, archive_url: str, language: str) -> View:
+def view(block: Block, number: int, *, html: bool, title: str, archive_url: str, language: str, album: Album) -> View:
     """*block* (marked, the *number*-th of its letter) for the HTML or the text part."""
     kind = KINDS[block.kind]
     heading = block.attributes.get("title") or block.kind in _OWN_HEADING
     surface: Surface = Html(top_heading=3 if heading else 2) if html else Text()
     before, listing, after = tokens_of(block.body), list[Token](), list[Token]()
+    album.place(before)
     lead = ""
     if kind.shape is not Shape.TEXT:
         before, listing, after = _around_list(before)
@@ -171,6 +173,8 @@ def block_problems(blocks: Sequence[Block]) -> list[Problem]:
             )
         for name in ("url", "source_url", "src"):
             address = block.attributes.get(name, "")
+            if name == "src" and local_name(address):
+                continue  # a file: whoever found it says what is wrong with it
             if address and not address.startswith(("https://", "mailto:", "tel:")) and not MARK.match(address):
                 problems.append(
                     Problem(at=block.at, what=f"{name}={address!r} is no full https:// address", hint="write all of it")
@@ -183,6 +187,13 @@ def block_problems(blocks: Sequence[Block]) -> list[Problem]:
                         at=block.at, what=f"{name}={size!r} is no number of pixels", hint=f'write e.g. {name}="580"'
                     )
                 )
+        if (
+            block.kind == "image"
+            and "width" not in block.attributes
+            and not local_name(block.attributes.get("src", ""))
+        ):
+            what = "'image' needs a width; only of a file beside the letter is it known"
+            problems.append(Problem(at=block.at, what=what, hint='write e.g. width="580"'))
         problems += _link_problems(block)
     return problems
 
@@ -193,10 +204,7 @@ def _link_problems(block: Block) -> list[Problem]:
         at = Span(block.at.path, block.body_line + (token.map[0] if token.map else 0))
         for child in token.children or []:
             if child.type == "image":
-                what = "a picture in the text has no width, and Outlook would show it as large as it is"
-                problems.append(
-                    Problem(at=at, what=what, hint='give it a block: ::: image {src="…" alt="…" width="580"}')
-                )
+                problems += _picture_problems(child, at)
                 continue
             address = str(child.attrGet("href") or "")
             if (
@@ -207,4 +215,16 @@ def _link_problems(block: Block) -> list[Problem]:
                 problems.append(
                     Problem(at=at, what=f"the link {address!r} is no full https:// address", hint="write all of it")
                 )
+    return problems
+
+
+def _picture_problems(picture: Token, at: Span) -> list[Problem]:
+    problems = []
+    if not local_name(str(picture.attrGet("src") or "")):
+        what = "a picture in the text has no width, and Outlook would show it as large as it is"
+        hint = 'put the file beside the letter, or give it a block: ::: image {src="…" alt="…" width="580"}'
+        problems.append(Problem(at=at, what=what, hint=hint))
+    if not picture.content.strip():
+        what = "a picture without words is nothing to who does not see it"
+        problems.append(Problem(at=at, what=what, hint="say between the brackets what it shows", check="image-alt"))
     return problems

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 from markupsafe import Markup
 
-from newsletter.content.issue import After, Block, Issue, Problem, Send, Span
+from newsletter.content.issue import After, Block, Issue, Level, Problem, Send, Span
 from newsletter.rendering import blocks as rendered
 from newsletter.rendering.dates import long_date
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
 from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
+from newsletter.rendering.images import Album, Picture, Unreadable, image_problems
 from newsletter.rendering.inline import inline_css
 from newsletter.rendering.theme import Theme
 
@@ -43,6 +45,7 @@ class _Draft:
     setting: Setting
     theme: Theme
     marker: Marker
+    album: Album
 
 
 def compile_issue(
@@ -52,22 +55,28 @@ def compile_issue(
     setting: Setting,
     audience: Condition,
     rules: Mapping[str, Mapping[str, Any]],
+    pictures: Mapping[str, Picture | Unreadable] = MappingProxyType({}),
+    inline: bool = False,
     finish: Callable[[str], str] = inline_css,
 ) -> tuple[Edition | None, list[Problem]]:
     """The edition of *issue*, or None, and every problem found on the way.
 
-    *rules* has the rule of every segment by its `segment:NAME`. *finish* is the last pass over a page; another
-    one shows the page as it was before, to compare.
+    *rules* has the rule of every segment by its `segment:NAME`, *pictures* what lies in the workspace, by the names
+    the letter calls it; they travel *inline*, or are fetched from the site. *finish* is the last pass over a page;
+    another one shows the page as it was before, to compare.
     """
     marker = Marker(mark_word(_everything_in(issue, setting, theme)), custom_fields=setting.custom_fields)
+    album = Album(found=pictures, site_url=setting.site_url, domain=setting.identity.domain, inline=inline)
+    marked = tuple(rendered.marked(block, marker) for block in issue.blocks)
     draft = _Draft(
         issue=issue,
-        blocks=tuple(rendered.marked(block, marker) for block in issue.blocks),
+        blocks=tuple(album.placed(block) for block in marked),
         subject=marker.mark(issue.subject, issue.span("subject")),
         preheader=marker.mark(issue.preheader, issue.span("preheader")),
         setting=setting,
         theme=theme,
         marker=marker,
+        album=album,
     )
     if "{{" in issue.title:
         marker.problems.append(
@@ -77,9 +86,9 @@ def compile_issue(
                 hint="the title is the same for everyone; the subject may be personal",
             )
         )
-    problems = marker.problems + rendered.block_problems(draft.blocks)
+    problems = marker.problems + rendered.block_problems(marked) + image_problems(issue, pictures)
     names = _condition_names(issue, rules, problems)
-    if problems:
+    if any(problem.level is Level.ERROR for problem in problems):
         return None, problems
     variants = [
         _variant(draft, dict(zip(names, truth, strict=True)), finish)
@@ -104,8 +113,9 @@ def compile_issue(
         holes=tuple(expression.source for expression in marker.expressions),
         needs={name: str(at) for name, at in sorted(marker.uses.items())},
         variants=tuple(variants),
+        images=album.images(),
     )
-    return edition, _check_addresses(edition, draft)
+    return edition, problems + _check_addresses(edition, draft)
 
 
 def _series(after: After) -> dict[str, object]:
@@ -163,7 +173,15 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
     issue, setting = draft.issue, draft.setting
     public = archive_url(setting.site_url, issue.id)
     views = [
-        rendered.view(block, number, html=html, title=issue.title, archive_url=public, language=issue.language)
+        rendered.view(
+            block,
+            number,
+            html=html,
+            title=issue.title,
+            archive_url=public,
+            language=issue.language,
+            album=draft.album,
+        )
         for number, block in seen
     ]
     parts = [draft.theme.block(view, html=html) for view in views]
@@ -209,7 +227,7 @@ def _check_addresses(edition: Edition, draft: _Draft) -> list[Problem]:
             at = draft.marker.places.get(err.source, Span(draft.issue.path))
             hint = "put it into a sentence, or after https://… in an address"
             problems[err.source] = Problem(at=at, what=str(err), hint=hint)
-        for address in unsafe_addresses(variant.html, holes):
+        for address in unsafe_addresses(variant.html, holes, pictures=draft.album.addresses()):
             what = f"a link leads to {address[:80]!r}, which no letter may"
             problems[address] = Problem(at=Span(draft.issue.path), what=what, hint="write it with https://")
     return list(problems.values())

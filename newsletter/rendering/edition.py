@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -47,6 +48,32 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture of the letter: its file, its digest, and the address under which the letter shows it.
+
+    `data` is the picture itself in base64, where it travels inside the message; else it is only known by its digest.
+    """
+
+    file: str
+    digest: str  # SHA-256, in hexadecimal
+    kind: str  # png | jpg | gif
+    address: str  # https://…, or cid:… for one inside the message
+    data: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could lead anywhere else: editions come from files."""
+        named = re.fullmatch(r"[0-9a-f]{64}", self.digest) and self.kind in ("png", "jpg", "gif")
+        if not named or self.file.startswith("/") or ".." in self.file.split("/"):
+            msg = "not an edition: a picture of no proper name"
+            raise ValueError(msg)
+
+    @property
+    def name(self) -> str:
+        """What it is called where it is published: a name made of its content."""
+        return f"{self.digest[:16]}.{self.kind}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     """A compiled letter. `holes` are the sources of its expressions; mark number N is the N-th of them."""
 
@@ -68,11 +95,17 @@ class Edition:
     holes: tuple[str, ...]
     needs: Mapping[str, str]  # field shown without a fallback → path:line
     variants: tuple[Variant, ...]
+    images: tuple[Image, ...] = ()
 
     @property
     def constants(self) -> dict[str, str]:
         """The fields that are the same for all readers."""
         return {"archive_url": self.archive_url, "newsletter_name": self.identity.newsletter}
+
+    @property
+    def has_inside(self) -> bool:
+        """Whether pictures travel inside its messages."""
+        return any(image.data for image in self.images)
 
     def to_bytes(self) -> bytes:
         """The bytes that are hashed, approved and kept: sorted, one line of the letter a line."""
@@ -80,6 +113,9 @@ class Edition:
         data["format"] = FORMAT
         if self.series is None:
             del data["series"]  # so that editions from before there were series keep their hashes
+        data["images"] = [{**asdict(each), "data": each.data.split("\n")} for each in self.images]
+        if not self.images:
+            del data["images"]  # for the same reason
         data["variants"] = [
             {"conditions": list(each.conditions), "html": each.html.split("\n"), "text": each.text.split("\n")}
             for each in self.variants
@@ -108,6 +144,7 @@ def read_edition(body: bytes) -> Edition:
             Variant(conditions=tuple(each["conditions"]), html="\n".join(each["html"]), text="\n".join(each["text"]))
             for each in data.pop("variants")
         )
+        images = tuple(Image(**{**each, "data": "\n".join(each["data"])}) for each in data.pop("images", ()))
         return Edition(
             **{
                 **data,
@@ -116,6 +153,7 @@ def read_edition(body: bytes) -> Edition:
                 "identity": Identity(**data["identity"]),
                 "holes": tuple(data["holes"]),
                 "variants": variants,
+                "images": images,
             }
         )
     except (KeyError, TypeError, UnicodeDecodeError) as err:

@@ -218,10 +218,11 @@ _SAFE_ADDRESS = re.compile(r"https://[^/?#\s]|mailto:|tel:[+\d]|#")
 _SAFE_PICTURE = re.compile(r"https://[^/?#\s]")
 
 
-def unsafe_addresses(html: str, holes: Holes) -> list[str]:
+def unsafe_addresses(html: str, holes: Holes, *, pictures: frozenset[str] = frozenset()) -> list[str]:
     """The addresses in *html* that begin otherwise than mail may: not https, mailto, tel or a place in it.
 
-    The last look, at the finished page, whatever way an address took to get there.
+    *pictures* are the addresses of the letter's own. The last look, at the finished page, whatever way an
+    address took to get there.
     """
     ours = {mark.span() for mark, expression in holes.find(html) if expression.source in _WHOLE_ADDRESSES}
     found = []
@@ -231,7 +232,7 @@ def unsafe_addresses(html: str, holes: Holes) -> list[str]:
             start = markup.start("tag") + attribute.start(2) + 1
             safe = _SAFE_PICTURE if name in _FETCHED else _SAFE_ADDRESS
             whole = any(begin == start for begin, _ in ours) and name not in _FETCHED
-            if name in _URL_ATTRIBUTES and not whole and not safe.match(value):
+            if name in _URL_ATTRIBUTES and not whole and value not in pictures and not safe.match(value):
                 found.append(value)
     return found
 

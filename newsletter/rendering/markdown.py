@@ -153,7 +153,7 @@ class Text:
                 case "em_open" | "em_close":
                     out.append("_")
                 case "image":
-                    out.append(token.content)
+                    out.append(f"[{token.content}]")
                 case "link_open":
                     links.append((len(out), str(token.attrGet("href") or "")))
                 case "link_close":

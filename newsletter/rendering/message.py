@@ -6,15 +6,16 @@ List-Unsubscribe fields and some subjects (docs/adr/0004-own-message-skeleton.md
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from newsletter.pieces import DATE, MESSAGE_ID, SUBJECT, TO, Pieces, Slot, address_header, quoted_printable
-from newsletter.rendering.edition import Edition, Variant
+from newsletter.rendering.edition import Edition, Image, Variant
 from newsletter.rendering.expressions import Expression, read_expression
 from newsletter.rendering.holes import Holes, cut_html, cut_text
 
 _CRLF = b"\r\n"
+_TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,8 @@ def cut_edition(edition: Edition) -> Cut:
     parts = []
     for variant in edition.variants:
         html, text = cut_html(variant.html, holes), cut_text(_text(variant), holes)
-        parts.append(Parts(html=html, text=text, mime=_mime(headers, boundary, html, text)))
+        inside = [image for image in edition.images if image.data and image.address in variant.html]
+        parts.append(Parts(html=html, text=text, mime=_mime(headers, boundary, text, _best(html, inside, boundary))))
     return Cut(
         subject=cut_text(edition.subject, holes),
         headers=headers,
@@ -75,21 +77,44 @@ def _headers(edition: Edition) -> Iterator[tuple[str, Pieces]]:
     yield "List-Unsubscribe-Post", Pieces((b"List-Unsubscribe=One-Click",))  # RFC 8058 §3.1
 
 
-def _mime(headers: tuple[tuple[str, Pieces], ...], boundary: str, html: Pieces, text: Pieces) -> Pieces:
+def _mime(headers: tuple[tuple[str, Pieces], ...], boundary: str, text: Pieces, best: Iterable[bytes | Slot]) -> Pieces:
     parts: list[bytes | Slot] = [b"Date: ", Slot(value=DATE, encoder="raw")]
     for name, pieces in headers:
         parts += [_CRLF, f"{name}: ".encode(), *pieces.parts]
     parts += [_CRLF, b"To: ", Slot(value=TO, encoder="raw"), _CRLF, b"Subject: ", Slot(value=SUBJECT, encoder="header")]
     parts += [_CRLF, b"Message-ID: <", Slot(value=MESSAGE_ID, encoder="raw"), b">", _CRLF]
     parts.append(f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'.encode())
-    for subtype, body in (("plain", text), ("html", html)):
-        parts.append(
-            f"\r\n--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
-            "Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
-        )
-        parts += _quoted(body)
+    parts += [f"\r\n--{boundary}\r\n".encode(), *_readable("plain", text)]
+    parts += [f"\r\n--{boundary}\r\n".encode(), *best]
     parts.append(f"\r\n--{boundary}--\r\n".encode())
     return Pieces(tuple(_joined(parts)))
+
+
+def _readable(subtype: str, body: Pieces) -> Iterator[bytes | Slot]:
+    """A part that is text."""
+    yield (
+        f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
+    )
+    yield from _quoted(body)
+
+
+def _best(html: Pieces, images: Sequence[Image], outer: str) -> Iterator[bytes | Slot]:
+    """The HTML; where pictures travel with it, in one part with them (RFC 2387), named as it calls them (RFC 2392)."""
+    if not images:
+        yield from _readable("html", html)
+        return
+    boundary = f"=_p{outer[3:]}"  # of the same length, and neither begins the other
+    yield f'Content-Type: multipart/related; type="text/html";\r\n boundary="{boundary}"\r\n'.encode()
+    yield f"\r\n--{boundary}\r\n".encode()
+    yield from _readable("html", html)
+    for image in {each.address: each for each in images}.values():
+        yield (
+            f"\r\n--{boundary}\r\nContent-Type: {_TYPES[image.kind]}\r\nContent-Transfer-Encoding: base64\r\n"
+            f"Content-ID: <{image.address.removeprefix('cid:')}>\r\n"
+            f'Content-Disposition: inline; filename="{image.name}"\r\n\r\n'.encode()
+        )
+        yield image.data.replace("\n", "\r\n").encode()
+    yield f"\r\n--{boundary}--".encode()
 
 
 def _quoted(pieces: Pieces) -> Iterator[bytes | Slot]:

@@ -100,7 +100,23 @@ KEYS: dict[str, dict[str, Key]] = {
             values.one_text, "Why a reader gets this letter.", "You receive this letter because you asked for it."
         ),
     },
-    "site": {"url": Key(values.site, "Where your pages are.", REQUIRED, "site_url")},
+    "site": {
+        "url": Key(values.site, "Where your pages are.", REQUIRED, "site_url"),
+        "check": Key(
+            values.yes_or_no,
+            "Before a letter leaves, see that its page and its pictures are there.",
+            default=True,
+            field="site_check",
+        ),
+    },
+    "images": {
+        "inline": Key(
+            values.yes_or_no,
+            "Send pictures inside the message, rather than have them fetched from the site.",
+            default=False,
+            field="inline_images",
+        ),
+    },
     "schedule": {
         "time": Key(values.clock, "The time of day letters are due, unless they say otherwise.", time(8)),
         "weekday": Key(values.one_of(*values.WEEKDAYS), "The day new letters are for.", "monday"),

@@ -45,6 +45,8 @@ class Settings:
     list_id: str
     reason: str
     site_url: str
+    site_check: bool  # see that a letter's page and pictures are there before it leaves
+    inline_images: bool
     time: time
     weekday: str
     quiet: tuple[str, ...]

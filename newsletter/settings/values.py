@@ -82,7 +82,7 @@ def _is_quiet_day(day: str) -> bool:
 
 def site(value: object) -> str:
     text = one_text(value).rstrip("/")
-    if not re.fullmatch(r"https://[a-z0-9.-]+(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
+    if not re.fullmatch(r"(https://[a-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:\d+)?(/[A-Za-z0-9._~/-]*)?", text):
         raise ValueError('an address such as "https://letters.example.org"')
     return text
 

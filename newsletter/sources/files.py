@@ -71,6 +71,9 @@ class Workspace:
         Raises NotFound, or NewsletterError if the file cannot be read as UTF-8.
         """
         folder, letter_id = self.root / "issues", issue_id(name)
+        if (folder / f"{letter_id}.md").is_file() and (folder / letter_id / "index.md").is_file():
+            hint = f"keep one of {letter_id}.md and {letter_id}/index.md; its pictures may stay where they are"
+            raise NewsletterError("two files are this letter", at=f"issues/{letter_id}", hint=hint)
         for path in (folder / f"{letter_id}.md", folder / letter_id / "index.md", *self._parts(letter_id)):
             if path.is_file() and self._is_named(path, name):
                 return letter_id, self.relative(path), self.read_text(path)
@@ -110,6 +113,12 @@ class Workspace:
             if path.is_file() and path.suffix in (".toml", ".css", ".j2")
         }
 
+    def approvals(self) -> list[str]:
+        """The paths of all approvals, those of letters that are gone too."""
+        folder = self.root / "issues"
+        found = [*folder.glob("*.approval.toml"), *folder.glob("series/*/*.approval.toml")]
+        return sorted(self.relative(path) for path in found)
+
     def optional(self, name: str) -> str | None:
         """The text of a file within the workspace, None if there is none."""
         path = self.root / name
@@ -122,12 +131,7 @@ class Workspace:
 
     def read_text(self, path: Path) -> str:
         """The text of a file; says where it stops being UTF-8, and what it cannot read."""
-        at = self.relative(path)
-        self._refuse_links(path)
-        try:
-            raw = path.read_bytes()
-        except OSError as err:
-            raise NewsletterError(f"cannot be read: {err.strerror}", at=at) from err
+        at, raw = self.relative(path), self.read_bytes(path)
         try:
             return raw.decode()
         except UnicodeDecodeError as err:
@@ -135,6 +139,17 @@ class Workspace:
             raise NewsletterError(
                 "the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor"
             ) from err
+
+    def read_bytes(self, path: Path, *, limit: int | None = None) -> bytes:
+        """The bytes of a file, if there are no more than *limit* of them. Raises NewsletterError."""
+        at = self.relative(path)
+        self._refuse_links(path)
+        try:
+            if limit is not None and path.stat().st_size > limit:
+                raise NewsletterError(f"has more than {limit // 1_000_000} MB", at=at, hint="save it smaller")
+            return path.read_bytes()
+        except OSError as err:
+            raise NewsletterError(f"cannot be read: {err.strerror}", at=at) from err
 
     def _refuse_links(self, path: Path) -> None:
         """Raise NewsletterError if *path* leads through a link: it might name a key, or a place elsewhere."""
@@ -167,6 +182,20 @@ class Workspace:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_whole(path, content, mode=0o600 if secret else 0o755 if program else 0o644)
         return path
+
+    def remove(self, name: str) -> None:
+        """Remove a file, and the folder it leaves empty."""
+        path = self.root / name
+        self._refuse_links(path)
+        with _telling(name):
+            path.unlink(missing_ok=True)
+            if path.parent != self.root and not any(path.parent.iterdir()):
+                path.parent.rmdir()
+
+    def matching(self, *patterns: str) -> dict[str, bytes]:
+        """The files below this folder whose paths match one of *patterns*, with what is in them; links are none."""
+        found = {path for pattern in patterns for path in self.root.glob(pattern) if path.is_file()}
+        return {self.relative(path): self.read_bytes(path) for path in sorted(found) if not path.is_symlink()}
 
 
 def _write_whole(path: Path, content: bytes, *, mode: int) -> None:

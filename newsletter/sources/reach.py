@@ -24,6 +24,7 @@ class Answer:
     """What an address answered: a status, or `away` (another host), or why there was no answer."""
 
     status: int = 0
+    url: str = ""  # of what answered, after all redirects
     away: str = ""
     failed: str = ""
     offline: bool = False  # it failed for want of a network or a name
@@ -61,7 +62,7 @@ def _ask(session: requests.Session, method: str, url: str, patience_s: float) ->
         with session.request(method, url, timeout=patience_s, allow_redirects=False, stream=True) as response:
             ahead = _ahead(response)
             if response.status_code not in _REDIRECTS or "Location" not in response.headers:
-                return Answer(status=response.status_code, ahead=ahead)
+                return Answer(status=response.status_code, url=url, ahead=ahead)
             url = urljoin(url, response.headers["Location"])
         there = urlsplit(url)
         if (there.scheme, there.netloc.lower()) != (here.scheme, here.netloc.lower()):

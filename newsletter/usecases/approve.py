@@ -69,14 +69,16 @@ def read_approval(text: str, *, at: str) -> Approval:
     return approval
 
 
-def digests(inputs: Mapping[str, str]) -> dict[str, str]:
+Inputs = Mapping[str, str | bytes]  # the content of every file, by its path
+
+
+def digests(inputs: Inputs) -> dict[str, str]:
     """A digest of every input file, by its path."""
-    return {name: f"sha256:{sha256(text.encode()).hexdigest()}" for name, text in inputs.items()}
+    whole = {name: content.encode() if isinstance(content, str) else content for name, content in inputs.items()}
+    return {name: f"sha256:{sha256(content).hexdigest()}" for name, content in whole.items()}
 
 
-def approve(
-    edition: Edition, *, inputs: Mapping[str, str], before: Approval | None, by: str, now: datetime
-) -> Approval:
+def approve(edition: Edition, *, inputs: Inputs, before: Approval | None, by: str, now: datetime) -> Approval:
     """An approval of *edition*; *before* itself, if it stands for the same bytes and the same inputs."""
     now_digests = digests(inputs)
     if before is not None and before.edition == edition.hash and before.inputs == now_digests:
@@ -110,11 +112,16 @@ def approved_edition(issue_id: str, approval_text: str | None, body: str | None)
     return approval, edition
 
 
-def refuse_changes(approval: Approval, inputs: Mapping[str, str]) -> None:
-    """Raise NotApproved, naming what changed, if *inputs* are not those that were approved."""
+def changes(approval: Approval, inputs: Inputs) -> list[str]:
+    """Which of *inputs* are not those that were approved, by name."""
     now = digests(inputs)
-    changed = sorted(name for name in approval.inputs.keys() | now.keys() if approval.inputs.get(name) != now.get(name))
-    if changed:
+    names = sorted(approval.inputs.keys() | now.keys())
+    return [name for name in names if approval.inputs.get(name) != now.get(name)]
+
+
+def refuse_changes(approval: Approval, inputs: Inputs) -> None:
+    """Raise NotApproved, naming what changed, if *inputs* are not those that were approved."""
+    if changed := changes(approval, inputs):
         at, _ = paths(approval.issue_id)
         hint = f"look at it, then: {_again(approval.issue_id)}"
         raise NotApproved(f"changed since it was approved: {', '.join(changed)}", at=at, hint=hint)

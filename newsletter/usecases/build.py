@@ -15,13 +15,20 @@ from newsletter.rendering.checks.reading import read
 from newsletter.rendering.checks.table import check_page, check_text, refuse_switches
 from newsletter.rendering.compile import Setting, compile_issue
 from newsletter.rendering.edition import Condition, Edition
+from newsletter.rendering.images import PictureOf, Unreadable, names_in, shown_in
 from newsletter.rendering.message import Cut, cut_edition
 from newsletter.rendering.theme import Theme, read_theme
 from newsletter.rendering.theme_lint import lint_theme
 from newsletter.schedule import NEVER_QUIET, Quiet
+from newsletter.usecases.inside import NO_INSIDE, NO_INSIDE_HINT
 
 _LEVELS = list(Level)  # the worst first
 LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
+
+
+def nothing_there(_name: str) -> Unreadable:
+    """What a desk without files says of every picture."""
+    return Unreadable(what="is not there", hint="look at its name, upper and lower case too")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +41,9 @@ class Desk:
     theme_files: Mapping[str, str]
     segments: Mapping[str, Mapping[str, Any]]  # name → rule, as data
     quiet: Quiet = NEVER_QUIET
+    picture_of: PictureOf = nothing_there
+    inline: bool = False  # pictures travel inside the message
+    carries_inline: bool = True  # and the provider takes such messages
     required: tuple[str, ...] = ()  # kinds of block that no letter may lack
     wording: str = ""  # the text of the word list
     off: Mapping[str, str] = field(default_factory=dict)  # checks that are switched off → why
@@ -62,15 +72,27 @@ def build(text: str, *, path: str, issue_id: str, desk: Desk) -> Built:
     if isinstance(issue.send, Send) and issue.send.day in desk.quiet:
         hint = "choose another day, or change [schedule] quiet"
         problems.append(Problem(at=issue.span("send"), what=f"{issue.send.day} is a quiet day", hint=hint))
-    problems += check_text(read(issue, required=desk.required, wording=desk.wording), off=desk.off)
+    pictures = {name: desk.picture_of(name) for name in names_in(issue)}
+    reading = read(issue, required=desk.required, wording=desk.wording, shown=shown_in(issue, pictures))
+    problems += check_text(reading, off=desk.off)
     theme = read_theme(desk.theme_name, desk.theme_files, language=issue.language)
     wrong = lint_theme(desk.theme_name, desk.theme_files)
     problems += [*wrong, *_silence(issue, theme)]
     if any(problem.level is Level.ERROR for problem in wrong):  # inlining it might not even come to an end
         return Built(issue=issue, edition=None, cut=None, problems=_in_order(problems))
     rules = {f"segment:{name}": rule for name, rule in desk.segments.items()}
-    edition, more = compile_issue(issue, theme=theme, setting=desk.setting, audience=audience, rules=rules)
+    edition, more = compile_issue(
+        issue,
+        theme=theme,
+        setting=desk.setting,
+        audience=audience,
+        rules=rules,
+        pictures=pictures,
+        inline=desk.inline,
+    )
     problems += more
+    if edition and not desk.carries_inline and edition.has_inside:
+        problems.append(Problem(at=issue.span("title"), what=NO_INSIDE, hint=NO_INSIDE_HINT, check="image-inline"))
     if edition is None or any(problem.level is Level.ERROR and not problem.check for problem in problems):
         return Built(issue=issue, edition=None, cut=None, problems=_in_order(problems))
     cut = cut_edition(edition)

@@ -274,7 +274,7 @@ class _Post:
 
 def uninlined(newsletter: Newsletter, letter: Letter, finish: Callable[[str], str] = str) -> list[str]:
     """The pages of a letter, one for each variant, as they are before the styles are inlined."""
-    desk = Letters(newsletter)._desk("2026-11-23-renew-your-goals")
+    desk = Letters(newsletter).read("2026-11-23-renew-your-goals").desk
     issue, _ = parse(letter.text, path="issues/a.md", issue_id=letter.id, defaults=desk.defaults)
     theme = read_theme(desk.theme_name, desk.theme_files, language=issue.language)
     rules = {f"segment:{name}": rule for name, rule in desk.segments.items()}

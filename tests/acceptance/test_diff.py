@@ -159,3 +159,15 @@ def test_every_change_that_readers_see_is_found_by_the_check_that_a_pull_request
     said = desk.run("check", ISSUE)
     assert said.exit_code == 3
     assert "this is not what was approved as revision 1" in said.stdout
+
+
+@pytest.mark.parametrize("name", [LETTER, THEME, "requirements.lock"])
+def test_a_change_that_keeps_the_letter_from_being_planned_fails_there_too(desk: Desk, name: str) -> None:
+    (desk.root / "requirements.lock").write_text("jinja2==3.1.6\n")
+    desk.done("approve", ISSUE)
+    (desk.root / name).write_text((desk.root / name).read_text() + "\n")
+    said = desk.run("check", ISSUE)
+    assert said.exit_code == 3
+    assert f"changed since it was approved, though readers see no difference: {name}" in said.stdout
+    desk.done("db", "upgrade")
+    assert f"changed since it was approved: {name}" in desk.run("plan", ISSUE, "--yes").stderr

@@ -160,6 +160,7 @@ def cloud(workplace: Workplace) -> Iterator[Cloud]:
     workplace.now = ""
     with Cloud({"/": resend}) as server:
         settings = (workplace.root / "newsletter.toml").read_text().partition("[provider]")[0]
+        settings = settings.replace("[site]\n", "[site]\ncheck = false\n")
         provider = f'[provider]\nname = "resend"\n\n[resend]\nurl = "{server.url}"\n'
         (workplace.root / "newsletter.toml").write_text(settings + provider)
         yield server

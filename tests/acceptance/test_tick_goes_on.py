@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from datetime import timedelta
 
 import pytest
 
+from newsletter.app.newsletter import Newsletter
+from newsletter.app.ticking import Ticking
+from newsletter.settings.read import read_settings
 from tests.acceptance.workplace import AFTER_ALL_ZONES, ISSUE, Workplace
 
 DOCTORED = "2026-11-31-thanks"  # as people count who think that November has 31 days
@@ -93,3 +98,21 @@ def test_what_is_paused_is_neither_due_nor_next(ready: Workplace) -> None:
     before = ready.done("tick", "--dry-run", "--json", now="2026-11-23T08:00:00+00:00").data
     after = ready.done("tick", "--dry-run", "--json", now=AFTER_ALL_ZONES).data
     assert (before["next_due_at"], after["sent"]) == (None, {})
+
+
+def test_what_ends_one_tick_ends_no_daemon(ready: Workplace) -> None:
+    asked = threading.Event()
+    with Newsletter(read_settings(ready.root, {"NEWSLETTER_NOW": AFTER_ALL_ZONES})) as newsletter:
+        ticking = Ticking(newsletter, tell=lambda _: None)
+        did = ticking.tick(asked, limit=timedelta(microseconds=1))
+        assert (did.stopped, did.sent, asked.is_set()) == (True, {}, False)
+        assert ticking.tick(asked).sent == {ISSUE: 1}
+
+
+def test_a_day_that_became_quiet_after_the_approval_is_quiet(ready: Workplace) -> None:
+    settings = ready.root / "newsletter.toml"
+    settings.write_text(settings.read_text().replace("[schedule]", '[schedule]\nquiet = ["11-23"]'))
+    said = ready.run("tick", "--json", now=AFTER_ALL_ZONES)
+    assert said.exit_code == 3
+    assert "2026-11-23 is a quiet day" in said.data["problems"][0]
+    assert ready.outbox() == []

@@ -128,6 +128,7 @@ class Scene:
         self._newsletter("init", str(self.folder), config=False)
         settings = (self.folder / "newsletter.toml").read_text()
         rate = max(10, self.people // self.seconds)  # so that a send takes long enough to be killed often
+        settings = settings.replace("[site]\n", "[site]\ncheck = false\n")  # nothing of it is on the web
         settings = settings.partition("[provider]")[0] + (
             f'[provider]\nname = "{self.provider}"\nrate = {rate}\n\n[canary]\npeople = 0\nlimit_percent = 100\n\n'
             + SETTINGS[self.provider].format(port=self.port)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import threading
+import time
 
 import pytest
 
-from newsletter.app.signals import until_stopped
+from newsletter.app.signals import OwnStop, until_stopped
 
 
 def test_a_signal_between_the_first_handler_and_the_second_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,3 +32,22 @@ def test_the_second_signal_ends_the_process_as_usual() -> None:
         assert stop.is_set()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_what_ends_one_tick_ends_no_other() -> None:
+    """A daemon whose tick lost its turn goes on to the next."""
+    asked = threading.Event()
+    stop = OwnStop(asked)
+    assert not stop.wait(0.01)
+    stop.set()
+    assert stop.is_set()
+    assert stop.wait(5)
+    assert not asked.is_set()
+
+
+def test_who_was_asked_to_stop_hears_it_while_waiting() -> None:
+    asked = threading.Event()
+    threading.Timer(0.1, asked.set).start()
+    began = time.monotonic()
+    assert OwnStop(asked).wait(30)
+    assert time.monotonic() - began < 5

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from lxml import html as lxml_html
 
@@ -19,9 +19,7 @@ from newsletter.rendering.message import Cut
 CLIPPED_BYTES = 102_400  # Gmail cuts a letter off at about 102 KB of HTML
 NEAR_CLIPPED_BYTES = 92_160
 STYLE_BYTES = 16_384  # more than this and Gmail drops the style element
-SMALLEST = 14  # pixels
 SAME_WORDS = 0.9  # of the HTML's words are in the text part
-_FORBIDDEN = ("script", "iframe", "form", "input", "object", "embed", "base", "link", "audio", "video", "svg")
 _LEFT_OVER = re.compile(r"\{\{|\}\}|\{%|%\}|%7B%7B|\*\||\|\*|>\s*(None|undefined)\s*<")
 
 
@@ -136,65 +134,14 @@ def _hidden(element: lxml_html.HtmlElement) -> bool:
     return "mso-hide" in style or "display:none" in style
 
 
-def _markup(facts: Facts) -> Iterator[Found]:
-    for element in facts.tree.iter():
-        if not isinstance(element.tag, str):
-            continue
-        if element.tag in _FORBIDDEN:
-            yield Found(at=facts.templates, what=f"<{element.tag}> has no place in a mail")
-        for name in element.attrib:
-            if str(name).startswith("on"):
-                yield Found(at=facts.templates, what=f"<{element.tag}> has {name}=, and mails run nothing")
-    if re.search(r"(?i)@import", _kept_styles(facts)):
-        yield Found(at=facts.templates, what="the styles import others, which mailboxes do not fetch")
-
-
-def _kept_styles(facts: Facts) -> str:
-    """What the kept style elements say."""
-    return "".join(element.text or "" for element in facts.tree.iter("style"))
-
-
-def _page(facts: Facts) -> Iterator[Found]:
-    """What screen readers ask of every page."""
-    html = facts.tree
-    if not html.get("lang") or html.get("dir") not in ("ltr", "rtl"):
-        yield Found(at=facts.templates, what="<html> has no lang or dir")
-    if not (html.findtext("head/title") or "").strip():
-        yield Found(at=facts.templates, what="the page has no <title>")
-    levels = [int(element.tag[1]) for element in html.iter("h1", "h2", "h3", "h4", "h5", "h6")]
+def _headings(facts: Facts) -> Iterator[Found]:
+    """The headings of the whole page, as people hear them who go from one to the next."""
+    levels = [int(element.tag[1]) for element in facts.tree.iter("h1", "h2", "h3", "h4", "h5", "h6")]
     if levels.count(1) > 1:
         yield Found(at=facts.templates, what=f"the page has {levels.count(1)} <h1>")
-    for before, here in itertools.pairwise(levels):
+    for before, here in pairwise(levels):
         if here > before + 1:
             yield Found(at=facts.templates, what=f"a heading goes from level {before} to {here}")
-    for table in html.iter("table"):
-        if table.get("role") not in ("presentation", "none") and not table.xpath(".//th[@scope]"):
-            yield Found(at=facts.templates, what="a table for the layout has no role=presentation")
-            break
-    for picture in html.iter("img"):
-        if picture.get("alt") is None or not (picture.get("width") or "").isdigit():
-            yield Found(at=facts.templates, what="a picture has no alt, or no width as a number")
-
-
-def _small(facts: Facts) -> Iterator[Found]:
-    for element in facts.tree.iter():
-        style = element.get("style", "") if isinstance(element.tag, str) else ""
-        found = re.search(r"font-size:\s*(\d+(?:\.\d+)?)px", style)
-        if found and not _hidden(element) and 1 < float(found[1]) < SMALLEST and (element.text_content() or "").strip():
-            yield Found(at=facts.templates, what=f"text of {found[1]} px; {SMALLEST} is the least that can be read")
-            return
-
-
-def _comments(facts: Facts) -> Iterator[Found]:
-    html = facts.parts[-1][0]
-    if len(re.findall(r"<!--\[if", html)) != len(re.findall(r"<!\[endif\]", html)):
-        yield Found(at=facts.templates, what="Outlook's conditional comments are not closed")
-
-
-def _dark(facts: Facts) -> Iterator[Found]:
-    metas = {element.get("name") for element in facts.tree.iter("meta")}
-    if not {"color-scheme", "supported-color-schemes"} <= metas:
-        yield Found(at=facts.templates, what="the page does not say that it knows dark mode")
 
 
 def _left_over(facts: Facts) -> Iterator[Found]:
@@ -260,48 +207,18 @@ CHECKS = (
         find=_text_part,
     ),
     Check(
+        id="page-headings",
+        level=Level.ERROR,
+        about="a page with several highest headings, or one that skips a level",
+        fix="mend the theme's page.html.j2 or blocks.html.j2",
+        find=_headings,
+    ),
+    Check(
         id="style-size",
         level=Level.ERROR,
         about=f"more than {STYLE_BYTES:,} bytes of styles: Gmail would drop them all",
         fix="shorten client.css",
         find=_styles,
         firm=True,
-    ),
-    Check(
-        id="markup",
-        level=Level.ERROR,
-        about="scripts, forms, frames, imports and the like, which mailboxes take out or refuse",
-        fix="take it out of the theme",
-        find=_markup,
-        firm=True,
-    ),
-    Check(
-        id="page",
-        level=Level.ERROR,
-        about="a page without language, direction or title, with headings out of order, or tables and pictures"
-        " that a screen reader cannot tell",
-        fix="mend the theme's page.html.j2 or blocks.html.j2",
-        find=_page,
-    ),
-    Check(
-        id="small-print",
-        level=Level.WARNING,
-        about=f"text of less than {SMALLEST} pixels",
-        fix="make it larger in base.css",
-        find=_small,
-    ),
-    Check(
-        id="outlook",
-        level=Level.ERROR,
-        about="conditional comments for Outlook that are opened and not closed",
-        fix="close them with <![endif]-->",
-        find=_comments,
-    ),
-    Check(
-        id="dark-mode",
-        level=Level.WARNING,
-        about="a page that does not declare that it knows dark mode: mailboxes would invert its colours",
-        fix='add <meta name="color-scheme" content="light dark"> and supported-color-schemes',
-        find=_dark,
     ),
 )

@@ -11,6 +11,7 @@ from markdown_it.token import Token
 
 from newsletter.content.issue import Block, Issue, Send, Span
 from newsletter.content.wording import Term, read_wording
+from newsletter.rendering.images import Shown
 from newsletter.rendering.markdown import inline_tokens, tokens_of
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
@@ -74,6 +75,7 @@ class Reading:
     links: tuple[Link, ...]
     headings: tuple[tuple[Heading, ...], ...]  # of each block
     pictures: tuple[Picture, ...]
+    shown: tuple[Shown, ...] = ()  # those of them that lie beside the letter
 
     @property
     def language(self) -> str:
@@ -90,7 +92,7 @@ def _language(issue: Issue) -> str:
     return issue.language.split("-", maxsplit=1)[0].lower()
 
 
-def read(issue: Issue, *, required: tuple[str, ...] = (), wording: str = "") -> Reading:
+def read(issue: Issue, *, required: tuple[str, ...] = (), wording: str = "", shown: tuple[Shown, ...] = ()) -> Reading:
     """Take *issue* in; *wording* is the text of the word list. Raises SettingsError if that cannot be read."""
     gathered = _Gathered(path=issue.path)
     for key in ("title", "subject", "preheader"):
@@ -105,6 +107,7 @@ def read(issue: Issue, *, required: tuple[str, ...] = (), wording: str = "") -> 
         links=tuple(gathered.links),
         headings=tuple(tuple(each) for each in gathered.headings),
         pictures=tuple(gathered.pictures),
+        shown=shown,
     )
 
 

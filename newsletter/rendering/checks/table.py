@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from newsletter.content.issue import Problem
 from newsletter.content.suggest import did_you_mean
 from newsletter.errors import SettingsError
-from newsletter.rendering.checks import dates, envelope, links, page, reached, structure, words
+from newsletter.rendering.checks import dates, envelope, links, page, pictures, reached, structure, words
 from newsletter.rendering.checks.page import Facts
 from newsletter.rendering.checks.reached import Reached
 from newsletter.rendering.checks.reading import Reading
@@ -21,6 +21,7 @@ OF_THE_TEXT: tuple[Check[Reading], ...] = (
     *structure.CHECKS,
     *words.CHECKS,
     *links.CHECKS,
+    *pictures.CHECKS,
     *dates.CHECKS,
 )
 OF_THE_PAGE: tuple[Check[Facts], ...] = (*envelope.OF_THE_PAGE, *page.CHECKS)

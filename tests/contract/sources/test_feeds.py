@@ -192,7 +192,7 @@ def test_a_reader_that_does_not_end_is_killed() -> None:
     started = time.monotonic()
     found = parse(Fetched(status=200, url=URL, media_type="text/xml", body=slow), patience_s=1)
     assert found == ([], "it could not be read within 1 seconds and its share of memory")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
 
 
 # The program that reads, and what it might be made to do
@@ -232,7 +232,7 @@ def test_whatever_the_program_does_is_only_a_note(program: Path, source: str, tr
     started = time.monotonic()
     patience_s = 0.5 if "sleep" in source else 5
     assert parse(Fetched(status=200, url=URL, body=b"x" * 2_000_000), patience_s=patience_s) == ([], trouble)
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 9
 
 
 def test_a_program_that_talks_instead_of_listening_is_killed(program: Path) -> None:

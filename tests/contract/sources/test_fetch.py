@@ -26,7 +26,7 @@ from newsletter.sources.fetch import Fetched, Fetcher
 from newsletter.sources.public import is_public
 from tests.contract.sources.stranger import Answer, Stranger, answer, endless, late, raw
 
-QUICK = Limits(total_s=0.8, connect_s=0.4, max_bytes=200_000)
+QUICK = Limits(total_s=0.8, connect_s=0.8, max_bytes=200_000)
 ROOMY = Limits(total_s=10, max_bytes=200_000)
 AGENT = "newsletter (+https://letters.example.org)"
 
@@ -103,8 +103,8 @@ def test_a_validator_that_is_none_is_not_kept(stranger: Stranger, etag: str) -> 
     [
         (429, "120", 120),
         (503, "soon", None),
-        (429, format_datetime(datetime.now(UTC) + timedelta(hours=2), usegmt=True), 7200),
-        (429, format_datetime(datetime.now(UTC) - timedelta(hours=2), usegmt=True), 0),
+        (429, "in two hours", 7200),
+        (429, "two hours ago", 0),
         (429, "9" * 30, 604_800),
         (429, "9" * 5000, 604_800),
         (429, "-5", None),
@@ -116,6 +116,9 @@ def test_a_validator_that_is_none_is_not_kept(stranger: Stranger, etag: str) -> 
 def test_how_long_somebody_wants_to_be_left_alone(
     stranger: Stranger, status: int, said: str, wait_s: int | None
 ) -> None:
+    hours = {"in two hours": 2, "two hours ago": -2}.get(said)
+    if hours:
+        said = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
     stranger.pages["/"] = answer(status=status, Retry_After=said)
     fetched = get(f"{stranger.url}/")
     assert (fetched.status, fetched.failed) == (status, "")
@@ -127,7 +130,7 @@ def test_how_long_somebody_wants_to_be_left_alone(
 def test_whoever_only_looks_reads_nothing(stranger: Stranger) -> None:
     stranger.pages["/"] = endless(b"x" * 65536)
     # look() is for links of letters, which never lead to this machine; so it is the body that is looked at here.
-    fetcher = Fetcher(agent=AGENT, limits=QUICK)
+    fetcher = Fetcher(agent=AGENT, limits=ROOMY)
     assert fetcher.look(f"{stranger.url}/").failed == "it leads to an address that is not public"
     found = fetcher._fetch(f"{stranger.url}/", {}, loopback=True, body=False)
     assert (found.status, found.body) == (200, b"")
@@ -267,7 +270,7 @@ def test_a_name_nobody_knows_is_said_to_be_unknown() -> None:
 
 def test_a_resolver_that_does_not_answer_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_named: time.sleep(1) or [])
-    assert failed("http://slow.example/", limits=QUICK) == "it does not answer"
+    assert failed("http://slow.example/", limits=Limits(total_s=5, connect_s=0.3)) == "it does not answer"
 
 
 @pytest.fixture
@@ -388,7 +391,7 @@ NOT_PUBLIC = "it leads to an address that is not public"
      "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "169.254.169.254", "10.0.0.1", "[fe80::1]", "[fd00::1]"],
 )  # fmt: skip
 def test_nothing_on_our_side_is_reached_however_it_is_written(stranger: Stranger, host: str) -> None:
-    fetched = Fetcher(agent=AGENT, limits=QUICK).get(f"http://{host}:{stranger.port}/")
+    fetched = Fetcher(agent=AGENT).get(f"http://{host}:{stranger.port}/")
     assert fetched.failed == NOT_PUBLIC
     assert stranger.asked == []
 
@@ -403,7 +406,7 @@ def test_a_redirect_leads_nowhere_on_our_side(stranger: Stranger, to: str) -> No
     with Stranger().serving() as other:
         other.pages["/"] = answer(b"secret")
         stranger.pages["/"] = answer(status=302, Location=to.format(other=other.port, port=stranger.port))
-        assert failed(f"{stranger.url}/", limits=QUICK) == NOT_PUBLIC
+        assert failed(f"{stranger.url}/") == NOT_PUBLIC
         assert other.asked == []
     assert len(stranger.asked) == 1
 
@@ -429,19 +432,19 @@ WITH_USER = "its address, or where it redirects to, holds a user's name"
 )
 def test_a_redirect_to_what_is_no_address_is_not_followed(stranger: Stranger, to: str, words: str) -> None:
     stranger.pages["/"] = answer(status=301, Location=to)
-    assert failed(f"{stranger.url}/", limits=QUICK) == words
+    assert failed(f"{stranger.url}/") == words
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "feed://127.0.0.1/", "", "127.0.0.1", "http://", "/etc/passwd"])
 def test_what_is_no_address_is_not_asked_for(url: str) -> None:
-    assert failed(url, limits=QUICK) == NO_ADDRESS
+    assert failed(url) == NO_ADDRESS
 
 
 @pytest.mark.parametrize(
     "host", ["http://a..b/", "http://" + "a" * 70 + ".example/", "http://*/", "http://exa mple/", "http://\0/"]
 )
 def test_a_host_that_is_none_fails_in_words(host: str) -> None:
-    assert failed(host, limits=QUICK) in ("its address is none", "its name is not known here")
+    assert failed(host) in ("its address is none", "its name is not known here")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -494,7 +497,7 @@ def test_a_name_that_turns_to_our_side_later_is_refused_then(
 ) -> None:
     stranger.pages["/"] = answer(status=302, Location=f"http://other.example:{stranger.port}/")
     resolver(monkeypatch, ["127.0.0.1"], ["10.0.0.1", "127.0.0.1"])
-    assert failed(f"http://rebinds.example:{stranger.port}/", limits=QUICK) == NOT_PUBLIC
+    assert failed(f"http://rebinds.example:{stranger.port}/") == NOT_PUBLIC
 
 
 def test_of_many_addresses_only_those_are_tried_that_may_be(
@@ -504,4 +507,4 @@ def test_of_many_addresses_only_those_are_tried_that_may_be(
     resolver(monkeypatch, ["10.255.255.1", "169.254.169.254", "127.0.0.1"])
     started = time.monotonic()
     assert get(f"http://many.example:{stranger.port}/").body == b"x"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
