@@ -14,7 +14,19 @@ from tempfile import TemporaryFile
 
 from benchmarks.measure import Row, print_table, show_seconds
 
-NAMES = ("personalise", "message", "links", "commands", "importing", "engine", "submission", "merging", "ticking")
+NAMES = (
+    "personalise",
+    "message",
+    "links",
+    "commands",
+    "importing",
+    "engine",
+    "submission",
+    "merging",
+    "ticking",
+    "preview",
+    "assembling",
+)
 
 
 def main() -> int:

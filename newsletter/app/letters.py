@@ -12,6 +12,7 @@ from pathlib import Path
 from newsletter.app.carriers import takes_whole
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.pictures import Pictures
+from newsletter.app.recipe import recipe_of
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
@@ -84,7 +85,10 @@ class Letters:
 
     def check(self, name: str) -> Built:
         """The letter *name*, built, and what is wrong with it, with its approval, and with it for this list."""
-        source = self.read(name)
+        return self.checked(self.read(name))
+
+    def checked(self, source: Source) -> Built:
+        """As `check`, of what was read before."""
         built = source.build()
         problems = [*built.problems, *self._lacking(built), *self._drift(source, built)]
         return replace(built, problems=tuple(problems))
@@ -122,7 +126,7 @@ class Letters:
     def message_for(self, name: str, person: Subscriber | None) -> tuple[bytes, bytes, bytes]:
         """(HTML, text, whole message) of a letter for *person*, or for a reader nobody knows anything about."""
         edition, cut = finished(self.read(name).build())
-        links_of = self._newsletter.links_for(edition.identity) if person else self._example_links
+        links_of = self._newsletter.links_for(edition.identity) if person else self.example_links
         person = person or Subscriber(id=0, address="reader@example.org")
         now = self._newsletter.clock()
         fill = filler(edition, links_of, cut=cut)
@@ -150,7 +154,7 @@ class Letters:
         here = self._newsletter
         edition, cut = finished(self.read(name).build())
         person = SqlPeople(here.database).find(address) if here.has_database() else None
-        fill = filler(edition, here.links_for(edition.identity) if person else self._example_links, cut=cut)
+        fill = filler(edition, here.links_for(edition.identity) if person else self.example_links, cut=cut)
         with closing(carrier(here.settings, lanes=1, stop=lambda: False, clock=here.clock)) as provider:
             return send_proof(
                 fill,
@@ -160,15 +164,17 @@ class Letters:
                 now=here.clock(),
             )
 
-    def _example_links(self, _person: Subscriber, _at: datetime) -> dict[str, str]:
+    def example_links(self, _person: Subscriber, _at: datetime) -> dict[str, str]:
+        """Personal addresses that are nobody's."""
         site = self._newsletter.settings.site_url
         return {"unsubscribe_url": f"{site}/leave/example", "preferences_url": f"{site}/preferences/example"}
 
     def new(self, title: str, day: date | None) -> Path:
-        """The path of a new letter for *day* or the next that is not quiet, with the blocks most letters have."""
+        """The path of a new letter for *day* or the next that is not quiet, with the blocks of the recipe."""
         here = self._newsletter
         day = day or next_weekday(here.clock().date(), WEEKDAYS.index(here.settings.weekday), quiet=here.quiet)
-        issue_id, text = draft(title, day=day, at=self._newsletter.settings.time)
+        kinds = [step[0] for step in recipe_of(here.settings)]
+        issue_id, text = draft(title, day=day, at=here.settings.time, kinds=kinds)
         return self._files.write(f"issues/{issue_id}.md", text.encode())
 
     def approve(self, source: Source, built: Built) -> tuple[Approval, bool]:

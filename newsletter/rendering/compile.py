@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import compress, product
 from types import MappingProxyType
 from typing import Any
 
@@ -90,8 +90,9 @@ def compile_issue(
     names = _condition_names(issue, rules, problems)
     if any(problem.level is Level.ERROR for problem in problems):
         return None, problems
+    parts = {html: _parts(draft, html=html) for html in (True, False)}
     variants = [
-        _variant(draft, dict(zip(names, truth, strict=True)), finish)
+        _variant(draft, parts, dict(zip(names, truth, strict=True)), finish)
         for truth in product((False, True), repeat=len(names))
     ]
     edition = Edition(
@@ -159,19 +160,10 @@ def _condition_names(issue: Issue, rules: Mapping[str, Mapping[str, Any]], probl
     return names
 
 
-def _variant(draft: _Draft, truth: Mapping[str, bool], finish: Callable[[str], str]) -> Variant:
-    seen = [
-        (number, block)
-        for number, block in enumerate(draft.blocks, start=1)
-        if not block.condition or truth[block.condition]
-    ]
-    html = finish(_page(draft, seen, html=True))
-    return Variant(conditions=tuple(truth.values()), html=html, text=_page(draft, seen, html=False))
-
-
-def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> str:
-    issue, setting = draft.issue, draft.setting
-    public = archive_url(setting.site_url, issue.id)
+def _parts(draft: _Draft, *, html: bool) -> list[str]:
+    """Every block, rendered once for all variants."""
+    issue = draft.issue
+    public = archive_url(draft.setting.site_url, issue.id)
     views = [
         rendered.view(
             block,
@@ -182,9 +174,22 @@ def _page(draft: _Draft, seen: Sequence[tuple[int, Block]], *, html: bool) -> st
             language=issue.language,
             album=draft.album,
         )
-        for number, block in seen
+        for number, block in enumerate(draft.blocks, start=1)
     ]
-    parts = [draft.theme.block(view, html=html) for view in views]
+    return [draft.theme.block(view, html=html) for view in views]
+
+
+def _variant(
+    draft: _Draft, parts: Mapping[bool, Sequence[str]], truth: Mapping[str, bool], finish: Callable[[str], str]
+) -> Variant:
+    seen = [not block.condition or truth[block.condition] for block in draft.blocks]
+    html = finish(_page(draft, list(compress(parts[True], seen)), html=True))
+    text = _page(draft, list(compress(parts[False], seen)), html=False)
+    return Variant(conditions=tuple(truth.values()), html=html, text=text)
+
+
+def _page(draft: _Draft, parts: Sequence[str], *, html: bool) -> str:
+    issue, setting = draft.issue, draft.setting
     constant = draft.marker.constant
     return draft.theme.page(
         {

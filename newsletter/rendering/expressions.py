@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jinja2 import Template, nodes
 from jinja2.exceptions import TemplateError
@@ -77,6 +78,7 @@ class Expression:
     plain: tuple[str, str] | None  # (field, fallback) if it is no more than that
 
 
+@lru_cache(maxsize=1024)  # letters use the same few, and each is compiled to try it out
 def read_expression(source: str) -> Expression:
     """The expression in *source*, checked. Raises BadExpression."""
     source = " ".join(source.split())

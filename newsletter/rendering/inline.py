@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from typing import Any, ClassVar
 
 from newsletter.errors import SettingsError
 from newsletter.rendering.holes import marks
@@ -25,11 +26,26 @@ cssutils.ser.prefs.minimizeColorHash = False  # not every mail client reads #fff
 cssutils.util._defaultFetcher = lambda _url: (None, "")  # noqa: SLF001 - its only switch; nothing is ever fetched
 
 DOCTYPE = "<!DOCTYPE html>"
+_SHEETS = 16  # style sheets whose rules are kept read; a newsletter has one or two
+
+
+class _Inliner(Premailer):  # type: ignore[misc]  # it ships no types
+    """Premailer, which here reads a sheet once, however many pages it is for: all variants and all saves share it."""
+
+    _known: ClassVar[dict[tuple[str, int], Any]] = {}
+
+    def _parse_style_rules(self, css_body: str, ruleset_index: int) -> Any:  # noqa: ANN401 - its own triple tuples
+        key = (css_body, ruleset_index)
+        if key not in self._known:
+            if len(self._known) >= _SHEETS:
+                self._known.clear()
+            self._known[key] = super()._parse_style_rules(css_body, ruleset_index)
+        return self._known[key]
 
 
 def inline_css(page: str) -> str:
     """*page* with its base styles inlined; blocks marked `data-premailer="ignore"` stay byte for byte."""
-    inlined: str = Premailer(
+    inlined: str = _Inliner(
         page,
         strip_important=False,
         allow_network=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Sequence
+from functools import lru_cache
 
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -47,8 +48,16 @@ _RENDERER = RendererHTML()
 
 
 def tokens_of(source: str) -> list[Token]:
-    """The block tokens of *source*; `map` of each says on which of its lines it stands, from 0."""
-    return _PARSER.parse(source)
+    """The block tokens of *source*; `map` of each says on which of its lines it stands, from 0.
+
+    They are shared by all who ask, so nobody changes one.
+    """
+    return list(_parsed(source))
+
+
+@lru_cache(maxsize=512)  # both surfaces and the checks ask for every block, and a preview at every save
+def _parsed(source: str) -> tuple[Token, ...]:
+    return tuple(_PARSER.parse(source))
 
 
 def inline_tokens(source: str) -> list[Token]:
@@ -72,12 +81,13 @@ class Html:
         """Block tokens as HTML."""
         steps = sorted({token.tag for token in tokens if token.type == "heading_open"})
         level = self._top - 1
+        shown = []
         for token in tokens:
             if token.type == "heading_open":
                 level = min(self._top + steps.index(token.tag), level + 1, 6)
-            if token.type in ("heading_open", "heading_close"):
-                token.tag = f"h{level}"
-        return Markup(_RENDERER.render(tokens, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
+            heading = token.type in ("heading_open", "heading_close")
+            shown.append(token.copy(tag=f"h{level}") if heading else token)
+        return Markup(_RENDERER.render(shown, _PARSER.options, {}).strip())  # noqa: S704 - raw HTML is off
 
     def inline(self, tokens: Sequence[Token]) -> Markup:
         """Inline tokens as HTML."""

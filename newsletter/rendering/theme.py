@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tomllib
+import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import DictLoader, StrictUndefined, TemplateError
@@ -51,7 +53,11 @@ class Theme:
             raise self._broken(file, err) from err
 
     def _broken(self, file: str, err: Exception) -> SettingsError:
-        line = getattr(err, "lineno", None)
+        # A syntax error knows its line; of any other, Jinja2 leaves it in the traceback.
+        frames = traceback.extract_tb(err.__traceback__)
+        line = getattr(err, "lineno", None) or next(
+            (frame.lineno for frame in reversed(frames) if frame.filename == "<template>"), None
+        )
         return SettingsError(
             f"the template fails: {err}",
             at=f"templates/{self.name}/{file}" + (f":{line}" if line else ""),
@@ -73,6 +79,19 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
     except tomllib.TOMLDecodeError as err:
         raise SettingsError(str(err), at=f"templates/{name}/theme.toml") from err
     short = language.partition("-")[0]
+    return Theme(
+        name=name,
+        files=files,
+        base_css=files["base.css"],
+        client_css=files["client.css"],
+        words={**words.get("en", {}), **words.get(short, {}), **words.get(language, {})},
+        speaks=short in words or language in words,
+        _environment=_environment_of(tuple(sorted(files.items()))),
+    )
+
+
+@lru_cache(maxsize=8)  # compiling the templates is half of a build, and a preview builds at every save
+def _environment_of(files: tuple[tuple[str, str], ...]) -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
         loader=DictLoader(dict(files)),
         autoescape=lambda file: file is not None and file.endswith(".html.j2"),
@@ -84,12 +103,4 @@ def read_theme(name: str, files: Mapping[str, str], *, language: str) -> Theme:
     environment.filters.update(wrap=wrap, underline=underline, bullet=bullet)
     # What a reader calls themselves must not stand in a comment, for Outlook or anyone: two dashes end some.
     environment.tests["personal"] = lambda text: MARK.search(str(text)) is not None
-    return Theme(
-        name=name,
-        files=files,
-        base_css=files["base.css"],
-        client_css=files["client.css"],
-        words={**words.get("en", {}), **words.get(short, {}), **words.get(language, {})},
-        speaks=short in words or language in words,
-        _environment=environment,
-    )
+    return environment

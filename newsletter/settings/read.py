@@ -52,6 +52,9 @@ class Settings:
     quiet: tuple[str, ...]
     veto_hours: int
     window_hours: int
+    recipe: tuple[str, ...]  # steps: a kind of block each, or several with "or" between them
+    calendar_files: tuple[str, ...]
+    calendar_regions: tuple[str, ...]  # none is all
     required_blocks: tuple[str, ...]
     checks_off: Mapping[str, str]  # id → why
     leave_mode: str
@@ -63,6 +66,7 @@ class Settings:
     secrets: Mapping[str, str] = field(repr=False)  # those of the provider; never from newsletter.toml
     rate: float
     lanes: int
+    editor: str  # a link with {path} and {line}, "" = none
     canary_people: int
     canary_minutes: int
     halt_percent: int

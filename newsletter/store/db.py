@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     ARRAY,
@@ -35,6 +36,7 @@ from newsletter.store.quick import Quick, Statements, append_to
 _BUSY_S = 30  # a writer on SQLite
 _LOCK_S, _LONG_LOCK_S = 10, 600  # a statement on PostgreSQL; of a plan or an upgrade
 _IDLE_S = 60  # in a transaction; whoever was stopped in the middle of one gives back what others wait for
+_LOOK_S = 5  # until a server answers somebody who only looks: a page is waited for
 _CACHE_KIB = 8 * 1024  # with more, a sender grows with the list and is no quicker
 
 
@@ -118,19 +120,22 @@ class Database:
             raise
 
 
-def connect(url: str) -> Database:
-    """The database that *url* names: `sqlite:///path` or `postgresql://…`. Opens nothing yet."""
+def connect(url: str, *, read_only: bool = False) -> Database:
+    """The database that *url* names: `sqlite:///path` or `postgresql://…`. Opens nothing yet.
+
+    With *read_only*, the database itself refuses every change.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise SettingsError("the database URL cannot be read", hint=_FORMS, at="database") from None
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
+        return _sqlite(parsed, read_only=read_only)
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         # Where a password is not written as it should be, a part of it would be taken for the host or the name.
         if url.count("@") > (parsed.username is not None) or "/" in (parsed.database or ""):
             raise SettingsError("the database URL cannot be read", hint=_ESCAPES, at="database")
-        return _postgresql(parsed.set(drivername="postgresql+psycopg"))
+        return _postgresql(parsed.set(drivername="postgresql+psycopg"), read_only=read_only)
     raise SettingsError(f"there is no support for {parsed.drivername} databases", hint=_FORMS, at="database")
 
 
@@ -138,12 +143,14 @@ _FORMS = "write sqlite:///subscribers/newsletter.db or postgresql://user:passwor
 _ESCAPES = "percent-encode user name and password: @ is %40, / is %2F, : is %3A, % is %25"
 
 
-def _sqlite(url: URL) -> Database:
+def _sqlite(url: URL, *, read_only: bool) -> Database:
     if not url.database or url.database == ":memory:":
         raise SettingsError("a database in memory would forget who was mailed", hint=_FORMS, at="database")
     if url.query:
         raise SettingsError("an SQLite URL takes no parameters", hint=_FORMS, at="database")
     path = Path(url.database)
+    if read_only:  # https://www.sqlite.org/uri.html, read 2026-11
+        url = url.set(database=f"file:{quote(str(path.absolute()))}", query={"mode": "ro", "uri": "true"})
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
 
     @event.listens_for(engine, "do_connect")
@@ -158,7 +165,7 @@ def _sqlite(url: URL) -> Database:
     def set_up(raw: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         raw.isolation_level = None  # transactions begin where we say, see `begin`
         for pragma in (
-            "journal_mode=WAL",
+            "query_only=ON" if read_only else "journal_mode=WAL",
             "synchronous=FULL",  # a commit that is lost with the power is a letter sent twice
             "foreign_keys=ON",
             f"cache_size=-{_CACHE_KIB}",
@@ -174,11 +181,17 @@ def _sqlite(url: URL) -> Database:
     return Database(engine, place=str(path), path=path)
 
 
-def _postgresql(url: URL) -> Database:
+def _postgresql(url: URL, *, read_only: bool) -> Database:
     host = url.host or url.query.get("host") or "localhost"
     place = f"postgresql://{host}{f':{url.port}' if url.port else ''}/{url.database or ''}"
     try:
-        engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            execution_options={"postgresql_readonly": True} if read_only else {},
+            connect_args={"connect_timeout": _LOOK_S} if read_only else {},
+        )
     except (ImportError, NoSuchModuleError):
         hint = "install psycopg beside the newsletter, e.g. with its extra 'postgres' (README, Install)"
         raise SettingsError("the PostgreSQL driver is not installed", hint=hint, at="database") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import case, func, select, text
+from sqlalchemy import case, func, or_, select, text
 
 from newsletter.audience import consent
 from newsletter.audience.addresses import BadAddress, address_key
@@ -46,6 +46,16 @@ class SqlPeople:
         with self._db.reading() as connection:
             row = connection.execute(query).first()
         return person(row) if row else None
+
+    def called(self, words: str, *, limit: int, now: datetime) -> list[Subscriber]:
+        """The first mailable people whose name or address holds *words*, in the order of their names."""
+        # SQLite knows capitals of ASCII only: whoever is called Élodie is found by the word as it is written in names.
+        forms = {words, words.lower(), words.title()}
+        holds = [column.icontains(form, autoescape=True) for column in _CALLED for form in sorted(forms)]
+        query = select(*COLUMNS).where(or_(*holds), rules.mailable(now=now))
+        query = query.order_by(subscribers.c.name, subscribers.c.id).limit(limit)
+        with self._db.reading() as connection:
+            return [person(row) for row in connection.execute(query).all()]
 
     def consent_of(self, subscriber_id: int) -> list[Evidence]:
         """Every recorded move of a person's consent, oldest first."""
@@ -122,4 +132,5 @@ _SUPPRESS = text(
 )
 
 
+_CALLED = (subscribers.c.name, subscribers.c.first_name, subscribers.c.address)
 _OWN_FIELDS = frozenset({"first_name", "name", "language"})

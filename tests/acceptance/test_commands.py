@@ -28,7 +28,10 @@ def test_a_new_letter_is_for_the_next_monday_and_says_what_is_still_to_be_writte
     assert workplace.run("new", "Ein Brief für alle", now="2026-11-25T12:00:00+00:00").exit_code == 1
     said = workplace.run("approve", path)
     assert said.exit_code == 3
-    for missing in ("'preheader' is missing", "'reflection' is empty", "'action' is empty", "needs a line 'text: …'"):
+    for missing in (
+        *("'preheader' is missing", "'reflection' is empty", "'action' is empty", "needs a line 'text: …'"),
+        *("'quote' needs {by=", "'steps' is empty", "'keep-going' is empty", "'subscribe' needs {url="),
+    ):
         assert missing in said.stdout
 
 

@@ -1,4 +1,4 @@
-"""Chromium without a window, driven over a pipe by its own protocol; nothing it shows comes from a network.
+"""Chromium without a window, driven over a pipe by its own protocol; nothing it shows comes from beyond this machine.
 
 https://chromedevtools.github.io/devtools-protocol/ (read 2026-11): with --remote-debugging-pipe commands go to
 file descriptor 3 and answers come from 4, each a JSON text with a NUL behind it.
@@ -20,7 +20,7 @@ from typing import Any, Self
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions"),
-    *("--hide-scrollbars", "--remote-debugging-pipe", "--host-resolver-rules=MAP * ~NOTFOUND"),
+    *("--hide-scrollbars", "--remote-debugging-pipe", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"),
 )
 ANSWER_S = 60  # a machine with much else to do is slow, and no page of ours needs a tenth of this
 
@@ -101,12 +101,12 @@ class Chromium:
             assert more, "the browser is gone"
             self._buffer += more
 
-    def show(self, page: Path, *, width: int, dark: bool = False) -> None:
-        """Load a file into a window of that width."""
+    def show(self, page: Path | str, *, width: int, dark: bool = False) -> None:
+        """Load a file, or an address of this machine, into a window of that width."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
-        self.call("Page.navigate", url=page.as_uri())
+        self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self._wait(lambda message: message.get("method") == "Page.loadEventFired")
 
     def run(self, script: str) -> Any:  # whatever the script makes

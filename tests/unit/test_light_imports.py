@@ -15,6 +15,7 @@ INLINING = ("premailer", "cssutils", "lxml", "requests", "markdown_it", "yaml")
     [
         ("newsletter.cli.main", (*INLINING, "jinja2", "sqlalchemy", "rich", "email_validator")),
         ("newsletter.cli.issue", ("sqlalchemy", "alembic", "rich", "email_validator")),
+        ("newsletter.cli.preview", ("flask", "waitress", "sqlalchemy", "alembic", "rich", "email_validator")),
         ("newsletter.cli.send", (*INLINING, "alembic", "rich", "email_validator")),
         ("newsletter.cli.subscribers", (*INLINING, "jinja2", "alembic", "rich", "email_validator")),
     ],
