@@ -25,6 +25,7 @@ NAMES = (
     "merging",
     "ticking",
     "preview",
+    "assembling",
 )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 import pytest
 
+from tests.browser.fonts import liberation
 from tests.leaks import leaks_in, overhear_errors, overheard
 from tests.postgres import Postgres, find_binaries
 
@@ -27,8 +28,11 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
     "chromium": (("chromium-browser", "google-chrome", "google-chrome-stable"), "chromium"),
     "dkimverify": ((), "python3-dkim"),
     "git": ((), "git"),
+    "liberation": ((), "fonts-liberation"),  # no program: the fonts that pictures of letters are taken in
     "node": ((), "nodejs"),
+    "rspamd": ((), "rspamd"),
     "smtp-sink": ((), "postfix"),
+    "spamassassin": ((), "spamassassin"),
     "postgres": ((), "postgresql"),  # found by tests/postgres.py; the test lock brings its own
     "mount": ((), "util-linux"),  # and the right to mount in a namespace of one's own, which not every machine grants
 }
@@ -51,6 +55,9 @@ def find_program(name: str) -> str | None:
     if name == "postgres":
         binaries = find_binaries()
         return str(binaries / "postgres") if binaries else None
+    if name == "liberation":
+        fonts = liberation()
+        return str(fonts) if fonts else None
     if name == "mount":
         path = shutil.which("unshare")
         may = (
@@ -98,8 +105,9 @@ def _administer(server: Postgres, statement: str) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Adds --all."""
+    """Adds --all and --update-golden."""
     parser.addoption("--all", action="store_true", help="fail, rather than skip, where a program is missing")
+    parser.addoption("--update-golden", action="store_true", help="take the pictures in tests/golden anew")
 
 
 def pytest_configure(config: pytest.Config) -> None:

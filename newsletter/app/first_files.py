@@ -89,7 +89,7 @@ Nobody is mailed until you name a provider in `newsletter.toml`; until then ever
 5. **Keep it in Git**, in a private repository: `git init`, `git add .`, `git commit`. Addresses, keys and messages
    are in `.gitignore`, and `newsletter doctor` looks whether they stay out of Git's reach.
 6. **Let it send by itself.** Set up a provider and a database that lasts, put the secrets into the repository's
-   settings, then set the repository variable `NEWSLETTER_SEND` to `on`. Or let a timer run `newsletter tick`.
+   settings, and switch on `.github/workflows/send.yml`; its first lines say how. Or let a timer run `newsletter tick`.
 
 `newsletter --help` lists the commands, and every command has a `--help` of its own.
 

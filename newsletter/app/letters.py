@@ -12,6 +12,7 @@ from pathlib import Path
 from newsletter.app.carriers import takes_whole
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.pictures import Pictures
+from newsletter.app.recipe import recipe_of
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
@@ -24,6 +25,7 @@ from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
 from newsletter.rendering.difference import Difference, difference
 from newsletter.rendering.edition import Edition, Identity
+from newsletter.rendering.images import seen_here
 from newsletter.schedule import next_weekday
 from newsletter.settings.read import FILE, read_settings
 from newsletter.settings.values import WEEKDAYS, quiet_days
@@ -141,6 +143,13 @@ class Letters:
         message = Batch(letter=fill.letter, claimed_at=now, rows=(row,)).message(row)
         return body.html.fill(row.values), body.text.fill(row.values), message
 
+    def shown_here(self, name: str, html: bytes) -> bytes:
+        """*html* of a letter with its pictures in it, for eyes at this desk: they may be nowhere else yet."""
+        source = self.read(name)
+        edition, _ = finished(source.build())
+        contents = source.pictures.contents(image.file for image in edition.images)
+        return seen_here(html, edition.images, contents)
+
     def proof(self, name: str, address: str) -> tuple[Receipt, str]:
         """What the provider said about a letter as its file is now, sent to one address, and the subject it bears.
 
@@ -169,10 +178,11 @@ class Letters:
         return {"unsubscribe_url": f"{site}/leave/example", "preferences_url": f"{site}/preferences/example"}
 
     def new(self, title: str, day: date | None) -> Path:
-        """The path of a new letter for *day* or the next that is not quiet, with the blocks most letters have."""
+        """The path of a new letter for *day* or the next that is not quiet, with the blocks of the recipe."""
         here = self._newsletter
         day = day or next_weekday(here.clock().date(), WEEKDAYS.index(here.settings.weekday), quiet=here.quiet)
-        issue_id, text = draft(title, day=day, at=self._newsletter.settings.time)
+        kinds = [step[0] for step in recipe_of(here.settings)]
+        issue_id, text = draft(title, day=day, at=here.settings.time, kinds=kinds)
         return self._files.write(f"issues/{issue_id}.md", text.encode())
 
     def approve(self, source: Source, built: Built) -> tuple[Approval, bool]:

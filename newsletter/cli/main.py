@@ -21,6 +21,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Letters": {
         "init": ("newsletter.cli.system:init", "Start a newsletter in FOLDER."),
         "new": ("newsletter.cli.issue:new", "Begin a new letter called TITLE."),
+        "assemble": ("newsletter.cli.assemble:assemble", "Make a week's draft from prepared blocks."),
+        "blocks": ("newsletter.cli.assemble:blocks", "Show the block library: what was used when, and what is next."),
+        "calendar": ("newsletter.cli.calendar:calendar", "Show the coming weeks: letters, observances, gaps."),
         "feeds": ("newsletter.cli.feeds:feeds", "List the feeds, and what each would give a letter now."),
         "check": ("newsletter.cli.check:check", "Find what is wrong with letters before anyone else does."),
         "preview": ("newsletter.cli.preview:preview", "Show a letter in the browser, and again at every save."),

@@ -39,8 +39,17 @@ def split(text: str, path: str, problems: list[Problem], *, part: bool = False) 
 
     With *part*, it is that of a part of a series.
     """
-    needed = PART_REQUIRED if part else REQUIRED
+    known, needed = (PART_KEYS, PART_REQUIRED) if part else (KEYS, REQUIRED)
+    return read_head(text, path, problems, known=known, needed=needed)
+
+
+def read_head(
+    text: str, path: str, problems: list[Problem], *, known: tuple[str, ...], needed: tuple[str, ...]
+) -> Head:
+    """As `split`, with other keys; where none is *needed*, there may be no front matter at all."""
     lines = text.split("\n")
+    if not needed and lines[0].rstrip() != "---":
+        return Head(body=text)
     if lines[0].rstrip() != "---":
         problems.append(
             Problem(
@@ -60,7 +69,7 @@ def split(text: str, path: str, problems: list[Problem], *, part: bool = False) 
         )
         return Head(body="", body_line=len(lines))
     head = Head(body="\n".join(lines[closing + 1 :]), body_line=closing + 2)
-    _read_yaml("\n".join(lines[1:closing]), path, head, problems, known=PART_KEYS if part else KEYS)
+    _read_yaml("\n".join(lines[1:closing]), path, head, problems, known=known)
     problems += [
         Problem(at=Span(path, head.lines.get(name, 1)), what=f"{name!r} is missing", hint=_MISSING[name])
         for name in needed

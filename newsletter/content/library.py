@@ -19,7 +19,7 @@ class Kind:
     """A kind of block.
 
     `attributes` stand in braces on the opening fence, `fields` are `key: value` lines at the top of the
-    body. Beside its own, every kind takes `for` and `id`.
+    body. Beside its own, every kind takes `for`, `id` and `from`.
     """
 
     name: str
@@ -31,7 +31,8 @@ class Kind:
     once: bool = False
 
 
-EVERY_KIND = ("id", "for")
+# `from` says which prepared block it was made from: what was used when is read from the letters themselves.
+EVERY_KIND = ("id", "for", "from")
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

@@ -1,7 +1,7 @@
 """From the text of a file to an Issue, with every problem at once.
 
 The container syntax: a line of three or more colons with a kind and optional attributes opens a block, a
-line of the same number of colons closes it. Between blocks stand blank lines only.
+line of the same number of colons closes it. Between blocks stand blank lines and comments only.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, time
 
 from newsletter.content import frontmatter
+from newsletter.content.comments import without_comments
 from newsletter.content.issue import After, Block, Issue, Problem, Send, Span
 from newsletter.content.library import EVERY_KIND, KINDS, Kind
 from newsletter.content.suggest import did_you_mean
@@ -74,7 +75,7 @@ def parse(text: str, *, path: str, issue_id: str, defaults: Defaults) -> tuple[I
         problems.append(Problem(at=Span(path, line), what=what, hint="delete it; it may have come with a paste"))
         break
     head = frontmatter.split(text, path, problems, part=is_part) if text or not problems else frontmatter.Head()
-    blocks = _read_blocks(head, path, problems)
+    blocks = read_blocks(head, path, problems)
     send = _read_send(head, issue_id, path, defaults, problems)
     language = head.values.get("language", defaults.language)
     if not LANGUAGE.fullmatch(language):
@@ -119,9 +120,10 @@ def _read_send(
     return send
 
 
-def _read_blocks(head: frontmatter.Head, path: str, problems: list[Problem]) -> list[Block]:
+def read_blocks(head: frontmatter.Head, path: str, problems: list[Problem]) -> list[Block]:
+    """The blocks after the front matter; what is wrong with them is added to *problems*."""
     blocks: list[Block] = []
-    lines = head.body.split("\n")
+    lines = without_comments(head.body, path=path, first_line=head.body_line, problems=problems).split("\n")
     index = 0
     stray = False
     while index < len(lines):

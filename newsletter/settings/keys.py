@@ -126,6 +126,25 @@ KEYS: dict[str, dict[str, Key]] = {
         ),
         "window_hours": Key(values.hours, "How long after its due time a letter may still leave.", 36),
     },
+    "recipe": {
+        "blocks": Key(
+            values.recipe,
+            "The kinds of block a letter is made of, in their order; `or` where one of several will do.",
+            ("quote", "reflection", "steps or learn", "action", "spread-the-word", "keep-going", "subscribe"),
+            "recipe",
+        ),
+    },
+    "calendar": {
+        "files": Key(
+            values.paths,
+            "The awareness calendars; an entry of a later file stands in for one of the same name.",
+            ("templates/calendar.toml",),
+            "calendar_files",
+        ),
+        "regions": Key(
+            values.words, "Whose observances count, beside those of everywhere; none is all.", (), "calendar_regions"
+        ),
+    },
     "leave": {
         "mode": Key(
             values.one_of("own", "mailto"), "How readers leave: a page of your own, or by mail.", "own", "leave_mode"

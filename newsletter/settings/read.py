@@ -52,6 +52,9 @@ class Settings:
     quiet: tuple[str, ...]
     veto_hours: int
     window_hours: int
+    recipe: tuple[str, ...]  # steps: a kind of block each, or several with "or" between them
+    calendar_files: tuple[str, ...]
+    calendar_regions: tuple[str, ...]  # none is all
     required_blocks: tuple[str, ...]
     checks_off: Mapping[str, str]  # id → why
     leave_mode: str

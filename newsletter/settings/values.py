@@ -211,3 +211,23 @@ def editor_link(value: object) -> str:
     if text and not re.fullmatch(r"(?!https?:)[a-z][a-z0-9+.-]*://\S*\{path\}\S*", text):
         raise ValueError('a link such as "vscode://file/{path}:{line}"')
     return text
+
+
+def recipe(value: object) -> tuple[str, ...]:
+    form = r"[a-z]+(-[a-z]+)*( or [a-z]+(-[a-z]+)*)*"
+    if not isinstance(value, list) or not value or not all(isinstance(e, str) and re.fullmatch(form, e) for e in value):
+        raise ValueError('a list of kinds such as ["quote", "reflection", "steps or learn", "action"]')
+    return tuple(value)
+
+
+def paths(value: object) -> tuple[str, ...]:
+    form = r"[\w-][\w.-]*(/[\w-][\w.-]*)*\.toml"
+    if not isinstance(value, list) or not all(isinstance(each, str) and re.fullmatch(form, each) for each in value):
+        raise ValueError('a list of files of this newsletter such as ["templates/calendar.toml"]')
+    return tuple(value)
+
+
+def words(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
+        raise ValueError('a list of words such as ["US", "UK"]')
+    return tuple(value)

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 from newsletter.errors import NewsletterError, NotFound
@@ -34,6 +35,10 @@ class Workspace:
         """Work below *root*."""
         self.root = root
 
+    @cached_property
+    def _resolved(self) -> Path:
+        return self.root.resolve()
+
     def letter_ids(self) -> list[str]:
         """The ids of all letters, oldest first: `issues/<date>-*.md`, or such a folder with an index.md."""
         folder = self.root / "issues"
@@ -60,6 +65,11 @@ class Workspace:
             hint = "readers get a part once, by its name: call one of them otherwise"
             raise NewsletterError(f"two parts are called {twice!r}", at=f"issues/series/{series}", hint=hint)
         return [f"{series}.{slug}" for slug in slugs]
+
+    def library(self) -> dict[str, str]:
+        """The texts of all prepared blocks by their path, `issues/library/<kind>/<name>.md`, in order."""
+        paths = sorted((self.root / "issues" / "library").glob("*/*.md"))
+        return {self.relative(path): self.read_text(path) for path in paths}
 
     def all_ids(self) -> list[str]:
         """The ids of all letters and all parts of series."""
@@ -140,6 +150,14 @@ class Workspace:
                 "the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor"
             ) from err
 
+    def binary(self, name: str, *, limit: int) -> bytes:
+        """The bytes of a file within the workspace, no more than *limit*. Raises NewsletterError, also without one."""
+        path = self.root / name
+        self._refuse_links(path)
+        if not path.is_file():
+            raise NewsletterError(f"is not there: {name}", at=name, hint="look at its name, upper and lower case too")
+        return self.read_bytes(path, limit=limit)
+
     def read_bytes(self, path: Path, *, limit: int | None = None) -> bytes:
         """The bytes of a file, if there are no more than *limit* of them. Raises NewsletterError."""
         at = self.relative(path)
@@ -154,7 +172,7 @@ class Workspace:
     def _refuse_links(self, path: Path) -> None:
         """Raise NewsletterError if *path* leads through a link: it might name a key, or a place elsewhere."""
         for each in (path, *path.parents):
-            if each == self.root or each == self.root.resolve():
+            if each in (self.root, self._resolved):
                 return
             if each.is_symlink():
                 raise NewsletterError("is a link, and links are not followed", at=self.relative(each))
@@ -162,7 +180,7 @@ class Workspace:
 
     def relative(self, path: Path) -> str:
         """*path* as seen from the workspace, for messages."""
-        for root in (self.root, self.root.resolve()):
+        for root in (self.root, self._resolved):
             if path.is_relative_to(root):
                 return path.relative_to(root).as_posix()
         return str(path)

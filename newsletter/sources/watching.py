@@ -39,6 +39,11 @@ class NotingWorkspace(Workspace):
         self.note(self.relative(path))
         return super().read_bytes(path, limit=limit)
 
+    def binary(self, name: str, *, limit: int) -> bytes:
+        """As of every workspace."""
+        self.note(name)
+        return super().binary(name, limit=limit)
+
     def note(self, name: str) -> None:
         """Note the file or folder *name*, as it looks now or did when it was noted first."""
         self.names.add(name)

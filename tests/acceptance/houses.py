@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from tests.unit.letters import THEMES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
@@ -21,6 +23,7 @@ class House:
     site: str
     mailbox: str
     leave_mode: str = "own"
+    theme: str = "letter"
 
     @property
     def domain(self) -> str:
@@ -50,6 +53,10 @@ AWKWARD_HOUSE = replace(
     mailbox="",
 )
 BY_MAIL_HOUSE = replace(PLAIN_HOUSE, name="The Monday Letter, by mail", leave_mode="mailto")
+# One for every theme that is not the default.
+THEMED_HOUSES = [
+    replace(PLAIN_HOUSE, name=f"The Monday Letter, {theme}", theme=theme) for theme in THEMES if theme != "letter"
+]
 
 
 def with_house(toml: str, house: House) -> str:
@@ -64,6 +71,7 @@ def with_house(toml: str, house: House) -> str:
     }
     for key, value in changes.items():
         toml = re.sub(rf'(?m)^{key} = ".*?"$', lambda _, k=key, v=value: f"{k} = {_quoted(v)}", toml, count=1)
+    toml = re.sub(r"(?m)^tagline = .*$", lambda found: f'{found[0]}\ntheme = "{house.theme}"', toml, count=1)
     toml = re.sub(r'(?m)(\[sender\]\nname = )".*"$', lambda found: found[1] + _quoted(house.sender), toml)
     lines = ", ".join(map(_quoted, house.postal_address))
     return re.sub(r"(?m)^postal_address = .*$", lambda _: f"postal_address = [{lines}]", toml)

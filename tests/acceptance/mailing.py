@@ -1,7 +1,8 @@
 """Letters sent through the whole program, and beside every message what it should be by our own reckoning.
 
 One newsletter with the sample letters and list, the letters of tests/cases/letters and people who make
-trouble; a second one whose own names and texts are as awkward as settings allow; a third that is left by mail.
+trouble; a second one whose own names and texts are as awkward as settings allow; a third that is left by mail; and
+one for every other theme.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from newsletter.store.editions import SqlEditions
 from newsletter.store.planner import SqlPlanner
 from newsletter.store.subscribers import SqlPeople
 from newsletter.usecases.fill import filler
-from tests.acceptance.houses import AWKWARD_HOUSE, BY_MAIL_HOUSE, PLAIN_HOUSE, House, with_house
+from tests.acceptance.houses import AWKWARD_HOUSE, BY_MAIL_HOUSE, PLAIN_HOUSE, THEMED_HOUSES, House, with_house
 from tests.acceptance.messages import Entity
 from tests.acceptance.pages import Page
 from tests.acceptance.people import (
@@ -164,7 +165,12 @@ def send_everything(folder: Path) -> list[Mail]:
     mails += awkward.send([*combined, *every_kind])
     by_mail = _Post(folder / "by-mail", BY_MAIL_HOUSE)
     by_mail.found(troublemakers()[:4], cases)
-    return mails + by_mail.send(every_kind)
+    mails += by_mail.send(every_kind)
+    for house in THEMED_HOUSES:
+        themed = _Post(folder / f"in {house.theme}", house)
+        themed.found(troublemakers()[:4], cases)
+        mails += themed.send([path for path in cases if path not in combined])
+    return mails
 
 
 class _Post:

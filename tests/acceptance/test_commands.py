@@ -28,7 +28,10 @@ def test_a_new_letter_is_for_the_next_monday_and_says_what_is_still_to_be_writte
     assert workplace.run("new", "Ein Brief für alle", now="2026-11-25T12:00:00+00:00").exit_code == 1
     said = workplace.run("approve", path)
     assert said.exit_code == 3
-    for missing in ("'preheader' is missing", "'reflection' is empty", "'action' is empty", "needs a line 'text: …'"):
+    for missing in (
+        *("'preheader' is missing", "'reflection' is empty", "'action' is empty", "needs a line 'text: …'"),
+        *("'quote' needs {by=", "'steps' is empty", "'keep-going' is empty", "'subscribe' needs {url="),
+    ):
         assert missing in said.stdout
 
 
@@ -77,7 +80,7 @@ def test_a_letter_is_rendered_for_a_reader_in_three_forms(workplace: Workplace) 
     parsed = email.message_from_string(message, policy=policy.default)
     assert parsed["to"].addresses[0].addr_spec == "zoe@example.org"
     anybody = workplace.done("render", ISSUE, "--text").stdout
-    assert "Dear friend," in anybody
+    assert "Dear reader," in anybody
     assert "Promises on the wall" not in anybody
     assert workplace.run("render", ISSUE, "--as", "nobody@example.org").exit_code == 1
 
@@ -179,7 +182,8 @@ def test_a_column_of_the_list_does_not_overwrite_what_we_know(workplace: Workpla
 
 def _git(root: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
-    (root / "subscribers" / ".gitignore").unlink()
+    for folder in (root, root / "subscribers"):
+        (folder / ".gitignore").unlink()
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -198,7 +202,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 def test_the_doctor_finds_what_is_broken_and_says_how_to_mend_it(workplace: Workplace, what: str) -> None:
     workplace.ready()
     healthy = workplace.done("doctor", "--json").data
-    assert {finding["what"] for finding in healthy} == {*BROKEN, "clock", "next", "last tick"}
+    assert {finding["what"] for finding in healthy} == {*BROKEN, "workflows", "clock", "next", "last tick"}
     assert all(finding["ok"] for finding in healthy)
     assert [finding["what"] for finding in healthy if finding["fix"]] == ["last tick"]  # a letter is due, and none came
     spoil, fix = BROKEN[what]

@@ -136,7 +136,7 @@ def test_every_file_that_a_letter_is_made_from_is_watched(
     ("reader", "shown"),
     [
         ("usual", "Dear Ada,"),
-        ("nobody", "Dear friend,"),
+        ("nobody", "Dear reader,"),
         ("long", "Dear Wilhelmina-Alexandrina Featherstonehaugh,"),
         ("rtl", "Dear נועה,"),
         ("no-such-key", "Dear Ada,"),

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -37,8 +38,8 @@ os.execv(sys.argv[3], sys.argv[3:])
 class Chromium:
     """A browser with one page. Use it as a context; its processes end with it."""
 
-    def __init__(self, program: str, profile: Path) -> None:
-        """Use the browser at *program*, with an empty *profile* folder."""
+    def __init__(self, program: str, profile: Path, *, fonts: Path | None = None) -> None:
+        """Use the browser at *program*, with an empty *profile* folder; *fonts* is a file that says which there are."""
         read_commands, self._out = os.pipe()
         self._in, write_answers = os.pipe()
         self._process = subprocess.Popen(
@@ -50,6 +51,7 @@ class Chromium:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            env={**os.environ, **({"FONTCONFIG_FILE": str(fonts)} if fonts else {})},
             start_new_session=True,  # its many processes share a group, which can be ended as one
         )
         os.close(read_commands)
@@ -101,16 +103,23 @@ class Chromium:
             assert more, "the browser is gone"
             self._buffer += more
 
-    def show(self, page: Path | str, *, width: int, dark: bool = False) -> None:
-        """Load a file, or an address of this machine, into a window of that width."""
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+    def show(self, page: Path | str, *, width: int, dark: bool = False, scale: int = 1) -> None:
+        """Load a file, or an address of this machine, into a window; *scale* pixels of the screen make one of it."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=scale, mobile=False)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self._wait(lambda message: message.get("method") == "Page.loadEventFired")
 
+    def picture(self) -> bytes:
+        """The whole page as it is shown, from its top to its end, as PNG."""
+        size = self.call("Page.getLayoutMetrics")["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+        shot = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        return b64decode(shot["data"])
+
     def run(self, script: str) -> Any:  # whatever the script makes
-        """The value of a JavaScript function without arguments, called on the page."""
-        answer = self.call("Runtime.evaluate", expression=f"({script})()", returnByValue=True)
+        """The value of a JavaScript function without arguments, called on the page; of a promise, what it promised."""
+        answer = self.call("Runtime.evaluate", expression=f"({script})()", returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")

@@ -7,120 +7,61 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-from newsletter.content.parse import parse
-from newsletter.rendering.compile import compile_issue
-from newsletter.rendering.edition import Condition
-from newsletter.rendering.inline import inline_css
-from newsletter.rendering.message import cut_edition
-from newsletter.rendering.theme import read_theme
 from tests.browser.chromium import Chromium
 from tests.browser.measures import crowded_links, differences, faint_texts, small_texts, styles, wide_parts
-from tests.unit.letters import ROOT, THEMES, desk
+from tests.browser.viewer import PHONE, Viewer, at_both_widths, each_letter, in_both_lights
+from tests.samples import READER, Sample, page_of
 
 pytestmark = pytest.mark.needs("chromium")
 
-SAMPLES = sorted((ROOT / "issues").glob("????-??-??-*.md"))
-CASES = sorted((ROOT / "tests" / "cases" / "letters").glob("*.md"))
-# The samples as they come, and what a letter can be in every theme.
-SHOWN = [*((letter, "letter") for letter in SAMPLES), *((letter, theme) for letter in CASES for theme in THEMES)]
-SEGMENTS = ("everyone", "testers", "combined", "workplace", "red", "green", "blue", "early", "late")
-PHONE, DESKTOP = 375, 800
-ORDINARY, UNBROKEN = "Zoë Example", "W" * 300
-
-each_letter = pytest.mark.parametrize(
-    ("letter", "theme"), SHOWN, ids=[f"{letter.stem[11:]}-{theme}" for letter, theme in SHOWN]
-)
-in_both_lights = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-at_both_widths = pytest.mark.parametrize("width", [PHONE, DESKTOP])
-
-
-@cache
-def page(letter: Path, theme: str, *, name: str = ORDINARY, finish: Callable[[str], str] = inline_css) -> str:
-    """A letter in a theme with all its blocks, every hole filled with *name*; *finish* is its last pass."""
-    at = desk(theme_name=theme, segments={segment: {"all": []} for segment in SEGMENTS})
-    text = letter.read_text()
-    if letter.stem.endswith("five-conditions"):  # 32 variants that look alike: one shows all its blocks
-        text = re.sub(r' for="[^"]*"', "", text)
-    issue, _ = parse(text, path="issues/a.md", issue_id=letter.stem, defaults=at.defaults)
-    read = read_theme(theme, at.theme_files, language=issue.language)
-    rules = {f"segment:{segment}": rule for segment, rule in at.segments.items()}
-    audience = Condition(name=issue.audience, rule={})
-    edition, problems = compile_issue(
-        issue, theme=read, setting=at.setting, audience=audience, rules=rules, finish=finish
-    )
-    assert edition is not None, problems
-    pieces = cut_edition(edition).variants[-1].html
-    links = "https://letters.example.org/leave/0123456789abcdefghijkl"
-    return pieces.fill({slot.value: links if slot.value.endswith("_url") else name for slot in pieces.slots}).decode()
-
-
-@dataclass(frozen=True)
-class Viewer:
-    """Shows pages."""
-
-    browser: Chromium
-    file: Path
-
-    def show(self, html: str, *, width: int = DESKTOP, dark: bool = False) -> Chromium:
-        """The browser with this page."""
-        self.file.write_text(html)
-        self.browser.show(self.file, width=width, dark=dark)
-        return self.browser
-
-
-@pytest.fixture
-def viewer(browser: Chromium, tmp_path: Path) -> Viewer:
-    return Viewer(browser, tmp_path / "page.html")
+UNBROKEN = "W" * 300
 
 
 @each_letter
 @at_both_widths
-def test_no_text_is_too_small(letter: Path, theme: str, width: int, viewer: Viewer) -> None:
-    assert small_texts(viewer.show(page(letter, theme), width=width)) == []
+def test_no_text_is_too_small(letter: Sample, width: int, viewer: Viewer) -> None:
+    assert small_texts(viewer.show(page_of(letter), width=width)) == []
 
 
 @each_letter
 @in_both_lights
-def test_text_stands_out_from_what_is_behind_it(letter: Path, theme: str, dark: bool, viewer: Viewer) -> None:
-    assert faint_texts(viewer.show(page(letter, theme), dark=dark)) == []
+def test_text_stands_out_from_what_is_behind_it(letter: Sample, dark: bool, viewer: Viewer) -> None:
+    assert faint_texts(viewer.show(page_of(letter), dark=dark)) == []
 
 
 @each_letter
-def test_text_stands_out_where_outlook_on_the_web_darkens_it(letter: Path, theme: str, viewer: Viewer) -> None:
-    darkened = page(letter, theme).replace("<html ", '<html data-ogsc="" data-ogsb="" ', 1)
+def test_text_stands_out_where_outlook_on_the_web_darkens_it(letter: Sample, viewer: Viewer) -> None:
+    darkened = page_of(letter).replace("<html ", '<html data-ogsc="" data-ogsb="" ', 1)
     assert faint_texts(viewer.show(darkened)) == []
 
 
 @each_letter
 @at_both_widths
-def test_links_are_large_enough_to_hit(letter: Path, theme: str, width: int, viewer: Viewer) -> None:
-    assert crowded_links(viewer.show(page(letter, theme), width=width)) == []
+def test_links_are_large_enough_to_hit(letter: Sample, width: int, viewer: Viewer) -> None:
+    assert crowded_links(viewer.show(page_of(letter), width=width)) == []
 
 
 @each_letter
-@pytest.mark.parametrize("name", [ORDINARY, UNBROKEN], ids=["ordinary", "unbroken"])
-def test_nothing_is_wider_than_a_phone(letter: Path, theme: str, name: str, viewer: Viewer) -> None:
-    assert wide_parts(viewer.show(page(letter, theme, name=name), width=PHONE)) == []
+@pytest.mark.parametrize("name", [READER, UNBROKEN], ids=["ordinary", "unbroken"])
+def test_nothing_is_wider_than_a_phone(letter: Sample, name: str, viewer: Viewer) -> None:
+    assert wide_parts(viewer.show(page_of(letter, name=name), width=PHONE)) == []
 
 
 @each_letter
 @at_both_widths
 @in_both_lights
-def test_inlining_changes_nothing(letter: Path, theme: str, width: int, dark: bool, viewer: Viewer) -> None:
-    inlined = styles(viewer.show(page(letter, theme), width=width, dark=dark))
-    written = styles(viewer.show(page(letter, theme, finish=str), width=width, dark=dark))
+def test_inlining_changes_nothing(letter: Sample, width: int, dark: bool, viewer: Viewer) -> None:
+    inlined = styles(viewer.show(page_of(letter), width=width, dark=dark))
+    written = styles(viewer.show(page_of(letter, finish=str), width=width, dark=dark))
     assert differences(inlined, written) == []
 
 
 @each_letter
-def test_a_desktop_needs_no_style_sheet(letter: Path, theme: str, viewer: Viewer) -> None:
-    html = page(letter, theme)
+def test_a_desktop_needs_no_style_sheet(letter: Sample, viewer: Viewer) -> None:
+    html = page_of(letter)
     without = re.sub(r"<style.*?</style>", "", html, flags=re.DOTALL)
     assert without != html
     assert differences(styles(viewer.show(html)), styles(viewer.show(without))) == []

@@ -56,7 +56,7 @@ class Runners(Scene):
     def _publish(self) -> None:
         """What is in the folder as the branch main of the remote; the list and the keys are not in it."""
         for name in (".github", "scripts"):
-            shutil.copytree(ROOT / name, self.folder / name)
+            shutil.copytree(ROOT / name, self.folder / name, dirs_exist_ok=True)
         front = self.folder / "nl"
         front.write_text(_NL)
         front.chmod(0o755)

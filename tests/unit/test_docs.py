@@ -33,6 +33,7 @@ PAGES = (
     "docs/operations.md",
     "docs/commands.md",
     "docs/setup.md",
+    "docs/themes.md",
     "docs/house.md",
 )
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))

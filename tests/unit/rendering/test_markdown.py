@@ -68,6 +68,6 @@ def test_helpers_for_themes() -> None:
 
 def test_a_personal_field_is_as_long_as_a_name_when_lines_are_filled() -> None:
     mark = f"zq{'0' * 16}H0Hqz"
-    words = f"Dear {mark}, {'word ' * 11}and the last"
+    words = f"Dear {mark}, {'word ' * 9}and the last"
     assert wrap(words) == words
     assert wrap(f"{words} and {mark} too").split("\n")[-1] == f"and {mark} too"
