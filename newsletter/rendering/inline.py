@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
+from collections.abc import Container
 from typing import Any, ClassVar
 
 from newsletter.errors import SettingsError
@@ -26,11 +28,16 @@ cssutils.ser.prefs.minimizeColorHash = False  # not every mail client reads #fff
 cssutils.util._defaultFetcher = lambda _url: (None, "")  # noqa: SLF001 - its only switch; nothing is ever fetched
 
 DOCTYPE = "<!DOCTYPE html>"
+_WORD, _CLASS = re.compile(r"[\w-]+"), re.compile(r"\.([\w-]+)")
+_STYLE = re.compile(r"<style\b.*?</style>", re.DOTALL | re.IGNORECASE)
 _SHEETS = 16  # style sheets whose rules are kept read; a newsletter has one or two
 
 
 class _Inliner(Premailer):  # type: ignore[misc]  # it ships no types
-    """Premailer, which here reads a sheet once, however many pages it is for: all variants and all saves share it."""
+    """Premailer, which here reads a sheet once, however many pages it is for: all variants and all saves share it.
+
+    And it looks only for what can be found: most rules are for kinds of blocks that a letter has not.
+    """
 
     _known: ClassVar[dict[tuple[str, int], Any]] = {}
 
@@ -40,7 +47,14 @@ class _Inliner(Premailer):  # type: ignore[misc]  # it ships no types
             if len(self._known) >= _SHEETS:
                 self._known.clear()
             self._known[key] = super()._parse_style_rules(css_body, ruleset_index)
-        return self._known[key]
+        rules, leftover = self._known[key]
+        there = set(_WORD.findall(_STYLE.sub("", self.html)))
+        return [rule for rule in rules if _may_apply(rule[1], there)], leftover
+
+
+def _may_apply(selector: str, words: Container[str]) -> bool:
+    """Whether *selector* could fit an element of a page with these *words*: it has all its classes among them."""
+    return "[" in selector or all(name in words for name in _CLASS.findall(selector))
 
 
 def inline_css(page: str) -> str:
