@@ -11,7 +11,6 @@ from newsletter.delivery.message import Batch, Row
 from newsletter.rendering.edition import Edition
 from newsletter.rendering.expressions import read_expression
 from newsletter.rendering.holes import Holes, cut_text
-from newsletter.rendering.images import seen_here
 from newsletter.usecases.fill import Filler
 
 
@@ -57,7 +56,7 @@ def copy_for(good: Good, reader: Reader, *, met: Container[str], now: datetime) 
     holes = Holes(edition.mark_word, tuple(map(read_expression, edition.holes)), edition.constants)
     body = fill.letter.bodies[variant]
     return Copy(
-        html=seen_here(body.html.fill(values), edition.images, good.pictures),
+        html=body.html.fill(values),
         text=body.text.fill(values),
         message=Batch(letter=fill.letter, claimed_at=now, rows=(row,)).message(row),
         subject=fill.letter.subject.fill(values).decode(),
