@@ -272,7 +272,8 @@ def runner() -> Mapping[str, Path]:
     root = _origin()
     workflows = sorted((root / ".github" / "workflows").glob("*.yml"))
     names = [path.relative_to(root).as_posix() for path in workflows if path.name != "ci.yml"]
-    names += ["scripts/tick.sh", "scripts/tell.sh", "scripts/heartbeat.py", "requirements.lock"]
+    names += [f"scripts/{name}" for name in ("tick.sh", "tell.sh", "heartbeat.py", "review.py", "recipients.py")]
+    names += ["scripts/draft.py", "requirements.lock"]
     return {name: root / name for name in names}
 
 
