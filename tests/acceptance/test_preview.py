@@ -442,7 +442,7 @@ def test_a_list_that_cannot_be_read_is_a_warning(workplace: Workplace) -> None:
     workplace.done("init", str(workplace.root))
     (workplace.root / "subscribers" / "newsletter.db").write_bytes(b"no database at all" * 100)
     letter = workplace.root / OWN
-    letter.write_text(letter.read_text().replace('| default("friend")', ""))
+    letter.write_text(letter.read_text().replace('| default("reader")', ""))
     with Preview(workplace.root) as preview:
         told = preview.now(ISSUE)
         assert told["fresh"]
