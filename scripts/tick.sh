@@ -7,7 +7,7 @@ set -eu
 if [ "${DRY_RUN:-}" = true ]; then
     exec ./nl tick --dry-run
 fi
-if [ -z "${NEWSLETTER_DATABASE_URL:-}" ] && ! grep -q '^database *= *"git+age"' newsletter.toml; then
+if [ -z "${NEWSLETTER_DATABASE_URL:-}" ] && ! grep -Eq "^ *database *= *[\"']git\+age[\"']" newsletter.toml; then
     # A file on a runner is gone with it: the next tick would know nothing of what this one sent.
     echo "tick: there is no lasting database; set the secret NEWSLETTER_DATABASE_URL, or database = \"git+age\"" >&2
     exit 2

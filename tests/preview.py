@@ -91,7 +91,7 @@ class Preview:
         try:
             connection.request(method, path if path.startswith("/") else self.home + path, headers=dict(headers or {}))
             response = connection.getresponse()
-            return Answer(response.status, dict(response.headers), response.read().decode())
+            return Answer(response.status, dict(response.headers), response.read().decode(errors="replace"))
         finally:
             connection.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ class Good:
 
     edition: Edition
     fill: Filler
+    pictures: Mapping[str, bytes]  # by their files; readers find them on the web once the letter is planned
     at: datetime
 
 

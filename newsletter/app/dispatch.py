@@ -80,8 +80,8 @@ class Dispatch:
         _refuse_halted(issue)
         _refuse_forgetting(self._settings)
         refuse_unpublished(read_edition(SqlEditions(self._database).get(issue.edition_hash)), self._settings)
-        if self._saved:
-            self._saved.stop = stop
+        if self._newsletter.keeper:
+            self._newsletter.keeper.stop = stop
         with self._keeping():
             return self._send(issue, watch=watch, tell=tell, stop=stop)
 

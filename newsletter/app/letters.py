@@ -25,6 +25,7 @@ from newsletter.delivery.outcome import Receipt
 from newsletter.rendering.compile import Setting
 from newsletter.rendering.difference import Difference, difference
 from newsletter.rendering.edition import Edition, Identity
+from newsletter.rendering.images import seen_here
 from newsletter.schedule import next_weekday
 from newsletter.settings.read import FILE, read_settings
 from newsletter.settings.values import WEEKDAYS, quiet_days
@@ -141,6 +142,13 @@ class Letters:
         body = fill.letter.bodies[row.variant]
         message = Batch(letter=fill.letter, claimed_at=now, rows=(row,)).message(row)
         return body.html.fill(row.values), body.text.fill(row.values), message
+
+    def shown_here(self, name: str, html: bytes) -> bytes:
+        """*html* of a letter with its pictures in it, for eyes at this desk: they may be nowhere else yet."""
+        source = self.read(name)
+        edition, _ = finished(source.build())
+        contents = source.pictures.contents(image.file for image in edition.images)
+        return seen_here(html, edition.images, contents)
 
     def proof(self, name: str, address: str) -> tuple[Receipt, str]:
         """What the provider said about a letter as its file is now, sent to one address, and the subject it bears.

@@ -17,14 +17,16 @@ from typing import Self
 
 from newsletter.app.copies import Good
 from newsletter.app.faults import as_problem
-from newsletter.app.letters import Letters
+from newsletter.app.letters import Letters, Source
 from newsletter.app.onlooking import Onlooker
 from newsletter.app.readers import FOUND, Faces, Reader, invented
 from newsletter.content.frontmatter import split
 from newsletter.content.issue import Level, Problem, Span
 from newsletter.errors import NewsletterError, NotFound, StoreError
+from newsletter.rendering.images import names_in
 from newsletter.settings.read import FILE, Settings, read_settings
 from newsletter.sources.files import Workspace, issue_id
+from newsletter.sources.pictures import file_of
 from newsletter.sources.watching import Look, look_at
 from newsletter.usecases.build import Built
 from newsletter.usecases.fill import filler
@@ -200,15 +202,15 @@ class View:
         before = self._sight
         texts: dict[str, str] = {}
         try:
-            built, text = self._build()
+            built, source = self._build()
         except Exception as err:  # noqa: BLE001 - a page stays open all day, whatever one save brings
             problem = as_problem(err, text_of=self._text)
             problems: tuple[Problem, ...] = (problem,)
             good = before.good
             text = self._text(self._path) or ""
         else:
-            problems = built.problems
-            good = self._good(built) or before.good
+            problems, text = built.problems, source.text
+            good = self._good(built, source) or before.good
         texts[self._path] = text
         for name in {problem.at.path for problem in problems} - texts.keys():
             if (other := self._text(name)) is not None:
@@ -218,7 +220,7 @@ class View:
             before, number=before.number + 1, good=good, fresh=fresh, problems=_by_level(problems), texts=texts
         )
 
-    def _build(self) -> tuple[Built, str]:
+    def _build(self) -> tuple[Built, Source]:
         here = self._desk.newsletter()
         with self._desk.building:
             here.workspace.forget()
@@ -228,23 +230,27 @@ class View:
                 self._names |= here.workspace.names
                 self._looks |= here.workspace.looks
 
-    def _built_by(self, here: Onlooker) -> tuple[Built, str]:
+    def _built_by(self, here: Onlooker) -> tuple[Built, Source]:
         letters = Letters(here)
         source = letters.read(self.issue_id)
         try:
             built = letters.checked(source)
         except StoreError:  # the letter can be seen all the same
             built = source.build()
+        for name in names_in(built.issue):  # also those that are not there, and not read therefore
+            with suppress(NewsletterError):
+                here.workspace.note(file_of(source.path, name))
         if not here.refusal:
-            return built, source.text
+            return built, source
         unasked = Problem(at=Span(FILE), what=f"the list cannot be asked: {here.refusal}", level=Level.WARNING)
-        return replace(built, problems=(*built.problems, unasked)), source.text
+        return replace(built, problems=(*built.problems, unasked)), source
 
-    def _good(self, built: Built) -> Good | None:
+    def _good(self, built: Built, source: Source) -> Good | None:
         if built.edition is None or built.cut is None:
             return None
         fill = filler(built.edition, Letters(self._desk.newsletter()).example_links, cut=built.cut)
-        return Good(edition=built.edition, fill=fill, at=datetime.now(UTC))
+        pictures = source.pictures.contents(image.file for image in built.edition.images)
+        return Good(edition=built.edition, fill=fill, pictures=pictures, at=datetime.now(UTC))
 
     def _text(self, name: str) -> str | None:
         try:

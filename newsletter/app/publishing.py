@@ -67,8 +67,7 @@ class Publishing:
         from base64 import b64decode
 
         try:
-            path = self._files.root / image.file
-            content = b64decode(image.data) if image.data else self._files.read_bytes(path, limit=MAX_FILE_BYTES)
+            content = b64decode(image.data) if image.data else self._files.binary(image.file, limit=MAX_FILE_BYTES)
         except NewsletterError as err:
             raise NewsletterError(err.message, at=image.file, hint=_RESTORE) from err
         if sha256(content).hexdigest() != image.digest:

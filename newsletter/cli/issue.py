@@ -78,9 +78,10 @@ def render(
     if png and form != "html":
         raise click.UsageError(f"--png takes a picture of the HTML, so leave out --{form}")
     person = _person(newsletter, address) if address else None
-    html, text, message = Letters(newsletter).message_for(issue, person)
+    letters = Letters(newsletter)
+    html, text, message = letters.message_for(issue, person)
     if png:
-        _take_picture(html, png, width=width or WIDE, dark=dark)
+        _take_picture(letters.shown_here(issue, html), png, width=width or WIDE, dark=dark)
         return
     sys.stdout.buffer.write({"html": html, "text": text, "eml": message}[form])
 

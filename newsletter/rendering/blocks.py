@@ -81,8 +81,7 @@ def view(block: Block, number: int, *, html: bool, title: str, archive_url: str,
     kind = KINDS[block.kind]
     heading = block.attributes.get("title") or block.kind in _OWN_HEADING
     surface: Surface = Html(top_heading=3 if heading else 2) if html else Text()
-    before, listing, after = tokens_of(block.body), list[Token](), list[Token]()
-    album.place(before)
+    before, listing, after = album.dressed(tokens_of(block.body)), list[Token](), list[Token]()
     lead = ""
     if kind.shape is not Shape.TEXT:
         before, listing, after = _around_list(before)

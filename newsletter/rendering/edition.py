@@ -72,6 +72,11 @@ class Image:
         """What it is called where it is published: a name made of its content."""
         return f"{self.digest[:16]}.{self.kind}"
 
+    @property
+    def media_type(self) -> str:
+        """What it is, in the words of MIME."""
+        return f"image/{'jpeg' if self.kind == 'jpg' else self.kind}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:

@@ -7,8 +7,8 @@ name made of its content, or find it inside the message; either way the edition 
 from __future__ import annotations
 
 import re
-from base64 import encodebytes
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from base64 import b64encode, encodebytes
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -143,20 +143,35 @@ class Album:
         sizes = {"src": self._address(picture), "width": str(width), "height": str(height)}
         return replace(block, attributes={**block.attributes, **sizes})
 
-    def place(self, tokens: Sequence[Token]) -> None:
-        """Give the pictures among *tokens* their addresses and sizes."""
-        for token in _images(tokens):
-            picture = self.found.get(_name_of(token) or "")
-            if isinstance(picture, Picture):
-                width = min(picture.width, WIDTH)
-                token.attrs = {
-                    "class": "picture soft",
-                    "src": self._address(picture),
-                    "alt": "",  # written by the renderer, from what stands in the brackets
-                    "width": width,
-                    "height": max(1, round(picture.height * width / picture.width)),
-                    "style": f"max-width:{width}px",
-                }
+    def dressed(self, tokens: Sequence[Token]) -> list[Token]:
+        """*tokens* with addresses and sizes for the pictures among them; they are shared, and so never changed."""
+        return [self._dressed(token) if token.type in ("inline", "image") else token for token in tokens]
+
+    def _dressed(self, token: Token) -> Token:
+        if token.type == "inline":
+            return token.copy(children=self.dressed(token.children or []))
+        picture = self.found.get(_name_of(token) or "")
+        if not isinstance(picture, Picture):
+            return token
+        width = min(picture.width, WIDTH)
+        attributes: dict[str, str | int | float] = {
+            "class": "picture soft",
+            "src": self._address(picture),
+            "alt": "",  # written by the renderer, from what stands in the brackets
+            "width": width,
+            "height": max(1, round(picture.height * width / picture.width)),
+            "style": f"max-width:{width}px",
+        }
+        return token.copy(attrs=attributes)
+
+
+def seen_here(html: bytes, images: Iterable[Image], contents: Mapping[str, bytes]) -> bytes:
+    """*html* with its pictures in it, as browsers read them and mail programs do not: they may be nowhere else yet."""
+    for image in images:
+        if content := contents.get(image.file):
+            data = f"data:{image.media_type};base64,".encode() + b64encode(content)
+            html = html.replace(image.address.encode(), data)
+    return html
 
 
 def _number(text: str) -> int:

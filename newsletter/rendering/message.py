@@ -15,7 +15,6 @@ from newsletter.rendering.expressions import Expression, read_expression
 from newsletter.rendering.holes import Holes, cut_html, cut_text
 
 _CRLF = b"\r\n"
-_TYPES = {"png": "image/png", "jpg": "image/jpeg", "gif": "image/gif"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +108,7 @@ def _best(html: Pieces, images: Sequence[Image], outer: str) -> Iterator[bytes |
     yield from _readable("html", html)
     for image in {each.address: each for each in images}.values():
         yield (
-            f"\r\n--{boundary}\r\nContent-Type: {_TYPES[image.kind]}\r\nContent-Transfer-Encoding: base64\r\n"
+            f"\r\n--{boundary}\r\nContent-Type: {image.media_type}\r\nContent-Transfer-Encoding: base64\r\n"
             f"Content-ID: <{image.address.removeprefix('cid:')}>\r\n"
             f'Content-Disposition: inline; filename="{image.name}"\r\n\r\n'.encode()
         )

@@ -124,7 +124,7 @@ def _important(theme: ThemeFiles) -> Iterator[Found]:
                 what = f"'{each.name}: {each.value}' loses to the style attribute"
                 yield Found(CLIENT, each.line, what, "end it with ' !important'")
             elif not each.value.endswith(" !important"):
-                hint = "Gmail wants lower case, Outlook on the web a blank before: ' !important'"
+                hint = "Gmail wants lower case, Outlook a blank before: ' !important'"
                 yield Found(CLIENT, each.line, f"'{each.value}' will not survive", hint)
 
 

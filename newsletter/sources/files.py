@@ -150,6 +150,14 @@ class Workspace:
                 "the file is not UTF-8", at=f"{at}:{line}", hint="save it as UTF-8 in your editor"
             ) from err
 
+    def binary(self, name: str, *, limit: int) -> bytes:
+        """The bytes of a file within the workspace, no more than *limit*. Raises NewsletterError, also without one."""
+        path = self.root / name
+        self._refuse_links(path)
+        if not path.is_file():
+            raise NewsletterError(f"is not there: {name}", at=name, hint="look at its name, upper and lower case too")
+        return self.read_bytes(path, limit=limit)
+
     def read_bytes(self, path: Path, *, limit: int | None = None) -> bytes:
         """The bytes of a file, if there are no more than *limit* of them. Raises NewsletterError."""
         at = self.relative(path)
@@ -264,7 +272,8 @@ def runner() -> Mapping[str, Path]:
     root = _origin()
     workflows = sorted((root / ".github" / "workflows").glob("*.yml"))
     names = [path.relative_to(root).as_posix() for path in workflows if path.name != "ci.yml"]
-    names += ["scripts/tick.sh", "scripts/tell.sh", "scripts/heartbeat.py", "requirements.lock"]
+    names += [f"scripts/{name}" for name in ("tick.sh", "tell.sh", "heartbeat.py", "review.py", "recipients.py")]
+    names += ["scripts/draft.py", "requirements.lock"]
     return {name: root / name for name in names}
 
 

@@ -26,20 +26,26 @@ class NotingWorkspace(Workspace):
 
     def theme(self, name: str) -> dict[str, str]:
         """As of every workspace; the folder as a whole is noted, since a file may be added to it."""
-        self._note(f"templates/{name}")
+        self.note(f"templates/{name}")
         return super().theme(name)
 
     def optional(self, name: str) -> str | None:
         """As of every workspace."""
-        self._note(name)
+        self.note(name)
         return super().optional(name)
 
-    def read_text(self, path: Path) -> str:
-        """As of every workspace."""
-        self._note(self.relative(path))
-        return super().read_text(path)
+    def read_bytes(self, path: Path, *, limit: int | None = None) -> bytes:
+        """As of every workspace; every text is read by this, too."""
+        self.note(self.relative(path))
+        return super().read_bytes(path, limit=limit)
 
-    def _note(self, name: str) -> None:
+    def binary(self, name: str, *, limit: int) -> bytes:
+        """As of every workspace."""
+        self.note(name)
+        return super().binary(name, limit=limit)
+
+    def note(self, name: str) -> None:
+        """Note the file or folder *name*, as it looks now or did when it was noted first."""
         self.names.add(name)
         self.looks = look_at(self.root, [name]) | self.looks
 

@@ -134,13 +134,19 @@ class GitBranch:
         return answer.text
 
     def _files(self, commit: str, places: Mapping[str, str]) -> Mapping[str, bytes]:
-        listing = self._git("ls-tree", "-z", commit, places=places)
-        entries = [line.split(b"\t") for line in listing.out.split(b"\0") if line]
+        listing = self._content("ls-tree", "-z", commit, places=places)
+        entries = [line.split(b"\t") for line in listing.split(b"\0") if line]
         return {
-            name.decode(errors="replace"): self._git("cat-file", "blob", about.split()[2].decode(), places=places).out
+            name.decode(errors="replace"): self._content("cat-file", "blob", about.split()[2].decode(), places=places)
             for about, name in entries
             if about.split()[1] == b"blob"
         }
+
+    def _content(self, *words: str, places: Mapping[str, str]) -> bytes:
+        answer = self._git(*words, places=places)
+        if answer.code:
+            raise StateUnreachable(f"what the remote has cannot be read: {answer.said}", hint=_REACH, at=self.place)
+        return answer.out
 
     def url(self, *, push: bool = False) -> str:
         """The URL behind the remote's name: pushing by name would move the checkout's remote-tracking ref."""

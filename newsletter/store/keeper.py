@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Block, Claim
-from newsletter.errors import LeaseLost, StateConflict
+from newsletter.errors import LeaseLost, StateConflict, StateUnreachable
 from newsletter.store.controls import SqlControls
 from newsletter.store.gate import SqlGate
 from newsletter.store.gitstate import GitState
@@ -44,6 +44,7 @@ class Keeper:
         self.state = state
         self._wanted = path
         self._open = ExitStack()
+        self.stop = threading.Event()  # set by whoever wants an end: then nothing is waited for
 
     @cached_property
     def path(self) -> Path:
@@ -63,7 +64,7 @@ class Keeper:
         self._open.close()
 
     def durably(self, work: Callable[[], Result], again: Callable[[], None] = lambda: None) -> Result:
-        """What *work* gives, once it is saved.
+        """What *work* gives, once it is saved; a line that breaks for a moment is waited for.
 
         Where somebody else was first, on what they saved: *again* repeats what was not saved yet, and then *work*.
         """
@@ -71,15 +72,29 @@ class Keeper:
         while True:
             result = work()
             try:
-                self.save()
+                self._patiently(self.save, give_up)
             except StateConflict:
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(SystemRandom().uniform(0, _APART_S))
-                self.load()
+                self._patiently(self.load, give_up)
                 again()
             else:
                 return result
+
+    def _patiently(self, step: Callable[[], None], give_up: float) -> None:
+        """Take a step that needs the remote, again and again while nobody answers, until the moment *give_up*.
+
+        What is not saved is known on this machine only, which may be gone with the job.
+        """
+        wait = _APART_S
+        while True:
+            try:
+                return step()
+            except StateUnreachable:
+                if time.monotonic() + wait > give_up or self.stop.wait(wait):
+                    raise
+                wait *= 2
 
 
 class SavedLedger:
@@ -90,7 +105,6 @@ class SavedLedger:
         self._unsaved: list[Callable[[], object]] = []
         self._saved_at = self._aside_at = time.monotonic()
         self._save_s = 0.0  # how long the last save took
-        self.stop = threading.Event()  # set by whoever wants the send to end
 
     def claim(
         self,
@@ -167,7 +181,7 @@ class SavedLedger:
     def _stand_aside(self) -> bool:
         """Let others save, with nothing in our hands; whether somebody wants the send to end."""
         self.flush()
-        stopped = self.stop.wait(min(_ROOM_IN_SAVES * self._save_s, _MOST_ROOM_S))
+        stopped = self._keeper.stop.wait(min(_ROOM_IN_SAVES * self._save_s, _MOST_ROOM_S))
         self._aside_at = time.monotonic()
         return stopped
 

@@ -47,7 +47,7 @@ class Keys:
         try:
             self._identity = pyrage.x25519.Identity.from_str(identity.strip())
         except pyrage.IdentityError:
-            hint = "it begins with AGE-SECRET-KEY-1; make one with: age-keygen"
+            hint = "it is one line that begins with AGE-SECRET-KEY-1; make one with: newsletter state key"
             raise SettingsError("the secret key of the state cannot be read", hint=hint, at="state") from None
         self._recipients = _read(recipients)
         if str(self._identity.to_public()) not in {str(each) for each in self._recipients}:

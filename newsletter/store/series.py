@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, or_, select, text, update
 
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.plan import Extension, Plan, Turnout
 from newsletter.store import rules
 from newsletter.store.db import Database, wait_longer
 from newsletter.store.planner import BATCH, add_batches, write_issue
-from newsletter.store.tables import deliveries, issues, outcomes, subscribers
+from newsletter.store.tables import batches, deliveries, issues, outcomes, subscribers
 
 
 class SqlSeries:
@@ -36,6 +36,7 @@ class SqlSeries:
             if not self._db.is_sqlite:
                 connection.execute(text("LOCK TABLE deliveries IN SHARE ROW EXCLUSIVE MODE"))  # as a plan does
             no = _number(connection, part, now=now)
+            _take_back(connection, no, now=now)
             people = sum(_turn_out(connection, part, turnout, no=no, now=now) for turnout in part.turnouts)
             grown = {"candidates": issues.c.candidates + people, "swept_at": now}
             connection.execute(update(issues).where(issues.c.no == no).values(grown))
@@ -58,9 +59,28 @@ def _number(connection: Connection, part: Extension, *, now: datetime) -> int:
     return write_issue(connection, plan, candidates=0, now=now)
 
 
+def _take_back(connection: Connection, no: int, *, now: datetime) -> None:
+    """Let it be the turn again of whoever paused just before they were sent it, and goes on now.
+
+    That they were left out stays in `outcomes`.
+    """
+    went_on = select(subscribers.c.id).where(subscribers.c.paused_until.is_not(None), rules.mailable(now=now))
+    left_out = select(outcomes.c.seq).where(
+        outcomes.c.issue_no == no,
+        outcomes.c.seq == deliveries.c.seq,
+        outcomes.c.status == Status.SUPPRESSED.value,
+    )
+    connection.execute(
+        delete(deliveries).where(
+            deliveries.c.issue_no == no, deliveries.c.subscriber_id.in_(went_on), left_out.exists()
+        )
+    )
+
+
 def _turn_out(connection: Connection, part: Extension, turnout: Turnout, *, no: int, now: datetime) -> int:
     """Add the deliveries of one turnout at the end of the issue; how many."""
-    last = connection.execute(select(func.max(deliveries.c.seq)).where(deliveries.c.issue_no == no)).scalar() or 0
+    # By the batches, which cover every number that was ever given.
+    last = connection.execute(select(func.max(batches.c.hi) - 1).where(batches.c.issue_no == no)).scalar() or 0
     of_series = dict(
         connection.execute(select(issues.c.issue_id, issues.c.no).where(issues.c.issue_id.in_(part.parts))).all()
     )
@@ -97,16 +117,13 @@ def _zones(turnout: Turnout) -> ColumnElement[bool]:
 
 
 def _had(no: int, *, done: bool = False, after: datetime | None = None) -> ColumnElement[bool]:
-    """Whether a reader is in that issue; *done*, if nothing more will come of it; *after*, if it was due then."""
+    """Whether a reader is in that issue; *done*, if nothing more comes of it; *after*, if it was due or sent since."""
     mine = select(deliveries.c.seq).where(deliveries.c.issue_no == no, deliveries.c.subscriber_id == subscribers.c.id)
-    if after is not None:
-        mine = mine.where(deliveries.c.due_at >= after)
+    outcome = select(outcomes.c.seq).where(outcomes.c.issue_no == no, outcomes.c.seq == deliveries.c.seq)
+    if after is not None:  # by a tick that was late, it was sent long after it was due
+        mine = mine.where(or_(deliveries.c.due_at >= after, outcome.where(outcomes.c.at >= after).exists()))
     if done:
-        ended = select(outcomes.c.seq).where(
-            outcomes.c.issue_no == no,
-            outcomes.c.seq == deliveries.c.seq,
-            outcomes.c.status != Status.DEFERRED.value,
-        )
+        ended = outcome.where(outcomes.c.status != Status.DEFERRED.value)
         called_off = select(issues.c.no).where(issues.c.no == no, issues.c.cancelled != "")
         mine = mine.where(or_(ended.exists(), called_off.exists()))
     return mine.exists()

@@ -26,7 +26,7 @@ PAGE_POLICY = (
 # A letter has its styles in its attributes and its pictures on the web, and must not run anything. Same origin, so
 # that the page around it can put its new text in place; without scripts it can do nothing with that.
 LETTER_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; font-src https:; base-uri 'none'; "
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' https: data:; font-src https:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'self'; "
     "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox"
 )

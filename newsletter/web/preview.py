@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
-from flask import Blueprint, Flask, Response, abort, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, abort, jsonify, render_template, request, url_for
 
-from newsletter.app.copies import Copy, copy_for
+from newsletter.app.copies import Copy, Good, copy_for
 from newsletter.app.previewing import Previewing, Sight
 from newsletter.errors import NotFound
 from newsletter.rendering.checks.page import CLIPPED_BYTES
@@ -43,7 +43,15 @@ def preview_app(desk: Previewing, *, word: str, hosts: frozenset[str], stop: Cal
         after = _number("after")
         gone = request.environ["waitress.client_disconnected"]  # a page that asks something else hangs up
         sight = view.after(after, wait_s=WAIT_S, stop=lambda: stop() or gone()) if after else view.now()
-        return jsonify(_told(desk, sight))
+        return jsonify(_told(desk, sight, view.issue_id))
+
+    @pages.get("/letters/<issue>/pictures/<digest>")
+    def picture(issue: str, digest: str) -> Response:
+        good = _or_404(lambda: desk.view(issue)).now().good
+        found = [each for each in good.edition.images if each.digest == digest] if good else []
+        if not found or found[0].file not in good.pictures:
+            abort(404)
+        return Response(good.pictures[found[0].file], mimetype=f"image/{found[0].kind.replace('jpg', 'jpeg')}")
 
     @pages.get("/people")
     def people() -> Response:
@@ -73,7 +81,7 @@ def _number(name: str) -> int:
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
 
 
-def _told(desk: Previewing, sight: Sight) -> dict[str, Any]:
+def _told(desk: Previewing, sight: Sight, issue: str) -> dict[str, Any]:
     """What the page needs to show *sight* as it was asked; `copy` is None until the letter could be rendered once."""
     reader = desk.reader(request.args.get("reader", ""))
     met, dark = frozenset(request.args.getlist("met")), request.args.get("light") == "dark"
@@ -86,15 +94,21 @@ def _told(desk: Previewing, sight: Sight) -> dict[str, Any]:
         "problems": [_problem(desk, each) for each in sight.problems],
         "texts": dict(sight.texts),
         "reader": reader.key,
-        "copy": _copy(copy, dark=dark) if copy else None,
+        "copy": _copy(copy, pictures=_pictures(sight.good, issue), dark=dark) if copy else None,
         "from": desk.settings.sender_name,
         "clippedAt": CLIPPED_BYTES,
     }
 
 
-def _copy(copy: Copy, *, dark: bool) -> dict[str, Any]:
+def _pictures(good: Good | None, issue: str) -> dict[str, str]:
+    """Where this page has each picture of the letter, by the address that readers are given."""
+    images = good.edition.images if good else ()
+    return {each.address: url_for("pages.picture", issue=issue, digest=each.digest) for each in images}
+
+
+def _copy(copy: Copy, *, pictures: Mapping[str, str], dark: bool) -> dict[str, Any]:
     return {
-        "html": for_screen(copy.html.decode(), dark=dark),
+        "html": for_screen(copy.html.decode(), pictures=pictures, dark=dark),
         "text": copy.text.decode(),
         "message": copy.message.decode("ascii", "replace"),
         "subject": copy.subject,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 # Media conditions that always hold and never do; unlike `all` and `not all` they can stand among others.
 _HOLDS, _FAILS = "(min-width: 0px)", "(max-width: -1px)"
@@ -15,8 +16,13 @@ _META = re.compile(r"<meta\b[^>]*\bname=[\"'](?:supported-)?color-schemes?[\"'][
 _HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
 
 
-def for_screen(html: str, *, dark: bool) -> str:
-    """*html* as a reader sees it whose screen is dark, or light, whatever the one it is shown on is."""
+def for_screen(html: str, *, dark: bool, pictures: Mapping[str, str] | None = None) -> str:
+    """*html* as a reader sees it whose screen is dark, or light, whatever the one it is shown on is.
+
+    *pictures* has for some addresses another, where the same picture is to be had already.
+    """
+    for address, here in (pictures or {}).items():
+        html = html.replace(f'"{address}"', f'"{here}"')
 
     def decided(condition: re.Match[str]) -> str:
         return _HOLDS if (condition[1].lower() == "dark") is dark else _FAILS

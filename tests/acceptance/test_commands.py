@@ -182,7 +182,8 @@ def test_a_column_of_the_list_does_not_overwrite_what_we_know(workplace: Workpla
 
 def _git(root: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(root)], check=True)
-    (root / "subscribers" / ".gitignore").unlink()
+    for folder in (root, root / "subscribers"):
+        (folder / ".gitignore").unlink()
 
 
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {

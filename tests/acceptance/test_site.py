@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from newsletter.app.copies import copy_for
+from newsletter.app.previewing import Previewing
 from tests.acceptance.workplace import ISSUE, Workplace
 from tests.cloud.smtp import Server
-from tests.drawing import picture
+from tests.drawing import picture, saved
 
 OTHER = "2026-11-30-the-quiet-half-of-the-room"
 PAGE, OTHER_PAGE = f"letters/{ISSUE}/index.html", f"letters/{OTHER}/index.html"
@@ -194,6 +198,40 @@ def test_a_letter_may_be_a_folder_with_its_pictures_and_not_both(founded: Workpl
     founded.done("approve", ISSUE)
     founded.done("site", "build")
     assert picture() in files(founded.root / "site").values()
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_picture_of_the_letter_shows_its_pictures_before_they_are_anywhere(
+    founded: Workplace, tmp_path: Path, inline: bool
+) -> None:
+    red = Image.new("RGB", (300, 200), (255, 0, 0))
+    show(founded, saved(red, "PNG"))
+    if inline:
+        settings = founded.root / "newsletter.toml"
+        settings.write_text(settings.read_text() + "\n[images]\ninline = true\n")
+    founded.done("render", ISSUE, "--png", str(tmp_path / "seen.png"))
+    with Image.open(tmp_path / "seen.png") as seen:
+        colours = {colour: count for count, colour in seen.convert("RGB").getcolors(1 << 24)}
+    assert colours[255, 0, 0] > 50_000
+
+
+def test_the_preview_shows_pictures_and_notices_when_one_comes_or_goes(founded: Workplace) -> None:
+    file = founded.root / "issues" / ISSUE / "ring.png"
+    with Previewing(founded.root) as desk:
+        view = desk.view(ISSUE)
+
+        def shows(data: bytes) -> bool:
+            good = view.now().good
+            assert good is not None
+            return b64encode(data) in copy_for(good, desk.reader(""), met=(), now=desk.clock()).html
+
+        assert shows(picture())
+        file.unlink()
+        assert any("is not there" in problem.what for problem in view.now().problems)
+        file.write_bytes(picture(width=500))
+        assert shows(picture(width=500))
+        assert {problem.check for problem in view.now().problems} == {"approved"}  # it is another letter now
 
 
 # Before a letter leaves

@@ -30,6 +30,10 @@ class Desk:
         return self._kept["issues"]
 
     @property
+    def pulls(self) -> list[dict[str, str]]:
+        return self._kept.get("pulls", [])
+
+    @property
     def calls(self) -> list[list[str]]:
         return self._kept["calls"]
 

@@ -28,6 +28,12 @@ elif words[:2] == ["issue", "view"]:
     answer = kept["issues"][int(words[2]) - 1]["said"][-1]
 elif words[:2] == ["issue", "comment"]:
     kept["issues"][int(words[2]) - 1]["said"].append(option("--body"))
+elif words[:2] == ["pr", "list"]:
+    open_ones = [str(n) for n, pull in enumerate(kept.get("pulls", []), 1) if pull["head"] == option("--head")]
+    answer = "\n".join(open_ones)
+elif words[:2] == ["pr", "create"]:
+    pull = {name: option(f"--{name}") for name in ("head", "base", "title", "body")}
+    kept.setdefault("pulls", []).append(pull)
 elif words[0] == "api" and "/runs?" in words[1]:
     answer = json.dumps({"workflow_runs": [{"created_at": kept["last"]}] if kept.get("last") else []})
 elif words[0] == "api" and "PUT" not in words:

@@ -57,6 +57,7 @@ class Runner:
     kill: tuple[str, float] | None = None  # a step's name, and after how many seconds
     cancel: tuple[str, float] | None = None  # the same; GitHub signals the step's first process, and no other
     tokens: list[str] = field(default_factory=list)  # with which the repository was checked out
+    artifacts: list[Path] = field(default_factory=list)  # that were kept
 
     def run(self, workflow: str, event: Event) -> Ran:
         """All jobs of a workflow, those first that others need."""
@@ -158,21 +159,17 @@ class Runner:
         action = step["uses"].partition("@")[0]
         if action == "actions/setup-python":
             return 0
+        if action == "actions/upload-artifact":
+            kept = Path(fill(str(step["with"]["path"]), context | {"runner": {"temp": str(work / "temp")}}))
+            self.artifacts += sorted(path for path in kept.rglob("*") if path.is_file())
+            return 0
         if action != "actions/checkout":
             raise NotImplementedError(action)
         branch = fill(str(step.get("with", {}).get("ref", context["github"]["ref_name"])), context)
         self.tokens.append(fill(str(step.get("with", {}).get("token", context["github"]["token"])), context))
-        words = [
-            "git",
-            "clone",
-            "--quiet",
-            "--depth",
-            "1",
-            "--branch",
-            branch,
-            f"file://{self.origin}",
-            str(work / "repo"),
-        ]
+        words = ["git", "clone", "--quiet", "--branch", branch, f"file://{self.origin}", str(work / "repo")]
+        if step.get("with", {}).get("fetch-depth", 1):
+            words[3:3] = ["--depth", "1"]
         return subprocess.run(words, check=False, capture_output=True).returncode
 
 

@@ -142,6 +142,12 @@ def test_without_a_lasting_database_nothing_is_sent(runner: Make, tmp_path: Path
     assert "no lasting database" not in lasting.run("send.yml", TICK).log
 
 
+@pytest.mark.parametrize("line", ['database="git+age"', "database = 'git+age' # encrypted"])
+def test_the_state_in_git_is_known_however_it_is_written(runner: Make, tmp_path: Path, line: str) -> None:
+    origin = make_origin(tmp_path, nl='#!/bin/sh\necho "called: $1" >&2\n', files={"newsletter.toml": f"{line}\n"})
+    assert "called: tick" in runner(origin).run("send.yml", TICK).log
+
+
 def test_no_problem_can_write_an_output_of_its_own(newsletter: Newsletter, runner: Make, desk: Desk) -> None:
     newsletter.says({"problems": ["x\nattention=no\nEOF\nsaid=all is well"]}, code=3)
     send(newsletter, runner)

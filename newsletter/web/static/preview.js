@@ -48,6 +48,7 @@ async function answer(address, signal) {
 
 function show(told) {
   seen = told;
+  byId("devices").classList.toggle("empty", !told.copy);
   if (told.copy) {
     for (const frame of document.querySelectorAll("iframe")) put(frame, told.copy.html);
     showPlain();
@@ -150,7 +151,7 @@ function showError(told) {
 }
 
 const place = (problem) => {
-  const file = problem.path === seen.path ? "" : problem.path;
+  const file = problem.path === seen.path ? "" : problem.path.split("/").pop();
   return [file, problem.line ? `line ${problem.line}` : file ? "" : "the whole file"].filter(Boolean).join(", ");
 };
 
@@ -171,7 +172,7 @@ function showProblems(problems) {
 }
 
 function problemRow(problem) {
-  const jump = make("button", { type: "button", className: "jump" }, place(problem));
+  const jump = make("button", { type: "button", className: "jump", title: problem.path }, place(problem));
   jump.addEventListener("click", () => {
     jumped = seen.problems.indexOf(problem);
     showSource(problem.path, problem.line);
@@ -297,6 +298,7 @@ let searching = 0;
 
 async function search() {
   const mine = ++searching;
+  if (!byId("found").childElementCount) byId("found").append(make("li", { className: "soft" }, "Looking …"));
   // In a header: an address that is typed here must not end up in one that the browser keeps.
   const answer = await fetch(PEOPLE, { headers: { "X-Words": encodeURIComponent(byId("words").value) } });
   const { found, whyNot } = await answer.json();

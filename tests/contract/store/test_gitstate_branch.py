@@ -377,3 +377,18 @@ def test_no_room_for_temporary_files(remote, monkeypatch):
     with pytest.raises(StateError, match="No space left") as caught:
         remote.branch().swap(None, number(1))
     assert "temporary" in caught.value.hint
+
+
+def test_a_file_that_cannot_be_read_is_no_empty_one(remote, monkeypatch):
+    """As where Git takes too long, on a machine with other work."""
+    remote.branch().swap(None, number(1))
+    real = gitbranch.git
+
+    def late(repository, *words, **more):
+        if words[:2] == ("cat-file", "blob"):
+            return gitcommand.Answer(code=-1, out=b"", said="no answer in time", late=True)
+        return real(repository, *words, **more)
+
+    monkeypatch.setattr(gitbranch, "git", late)
+    with pytest.raises(StateUnreachable, match="no answer in time"):
+        remote.branch().read()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from newsletter.delivery.outcome import Status
+from newsletter.errors import StateUnreachable
 from newsletter.store import gitbranch
 from newsletter.store import keeper as keeper_module
 from newsletter.store.controls import SqlControls
@@ -128,7 +129,7 @@ def test_whoever_wants_to_stop_a_letter_is_heard_while_it_is_sent(remote, tmp_pa
     def send() -> None:
         with at_work(remote, tmp_path / "runner.db") as (keeper, store):
             ledger = SavedLedger(store.ledger, keeper)
-            ledger.stop = stopped
+            keeper.stop = stopped
             while claim := ledger.claim(2, now=NOW, not_before=LONG_AGO, limit=1, worker="here:1:a"):
                 handed.append(claim)
                 ledger.record(claim, [accepted(each.seq) for each in claim.deliveries], digests={}, now=NOW, close=True)
@@ -145,3 +146,42 @@ def test_whoever_wants_to_stop_a_letter_is_heard_while_it_is_sent(remote, tmp_pa
     finally:
         stopped.set()
         sender.join()
+
+
+@pytest.mark.parametrize("arrives", [True, False], ids=["and what was sent arrived", "and it did not arrive"])
+def test_a_line_that_breaks_for_a_moment_puts_nobody_in_doubt(remote, tmp_path, monkeypatch, arrives):
+    """What became of them is known here only; whoever gives up at once takes it to the grave."""
+    with at_work(remote, tmp_path / "runner.db") as (keeper, store):
+        ledger = SavedLedger(store.ledger, keeper)
+        claim = claimed(ledger, limit=6)
+        ledger.record(claim, [accepted(seq) for seq in range(1, 7)], digests={}, now=NOW, close=True)
+        away = remote.path.with_name("away.git")
+        if arrives:
+            remote.hook("post-receive", f"mv {remote.path} {away}; kill -9 $PPID")
+        else:
+            remote.path.rename(away)
+        back = threading.Timer(3, lambda: (away.rename(remote.path), remote.hook("post-receive", "")))
+        back.start()
+        ledger.flush()
+        back.join()
+    with at_work(remote, tmp_path / "look.db") as (_, store):
+        assert store.tally(1).by_status[Status.ACCEPTED] == 6
+
+
+def test_a_line_that_stays_broken_is_told(remote, tmp_path, monkeypatch):
+    monkeypatch.setattr(keeper_module, "_PATIENCE_S", 1.0)
+    with at_work(remote, tmp_path / "runner.db") as (keeper, store):
+        ledger = SavedLedger(store.ledger, keeper)
+        remote.path.rename(remote.path.with_name("away.git"))
+        with pytest.raises(StateUnreachable):
+            claimed(ledger)
+
+
+def test_whoever_wants_to_go_does_not_wait_for_a_line_that_is_broken(remote, tmp_path):
+    with at_work(remote, tmp_path / "runner.db") as (keeper, store):
+        remote.path.rename(remote.path.with_name("away.git"))
+        threading.Timer(0.5, keeper.stop.set).start()
+        began = time.monotonic()
+        with pytest.raises(StateUnreachable):
+            claimed(SavedLedger(store.ledger, keeper))
+        assert time.monotonic() - began < 20

@@ -197,6 +197,14 @@ def test_another_picture_is_another_edition() -> None:
     assert DATA not in edition_of(MARKDOWN).to_bytes()
 
 
+def test_the_same_words_with_another_picture_show_the_other() -> None:
+    other = {"chair.png": replace(CHAIR, data=DATA + b".", kind="gif")}
+    first, second, third = (edition_of(MARKDOWN, pictures=each) for each in (None, other, None))
+    assert images_of(second.variants[0].html)[0]["src"] == second.images[0].address
+    assert second.images[0].address.endswith(".gif")
+    assert first == third
+
+
 def test_an_edition_without_pictures_says_nothing_of_them() -> None:
     """So that editions from before there were pictures keep their hashes."""
     assert b'"images"' not in edition_of("::: text\nx\n:::\n").to_bytes()
