@@ -73,7 +73,7 @@ def test_what_is_published_is_what_was_approved_whatever_the_letter_says_today(f
     assert b"Dear reader," in (founded.root / "site" / PAGE).read_bytes()
     founded.done("approve", ISSUE)
     founded.done("site", "build")
-    assert b"Hello friend," in (founded.root / "site" / PAGE).read_bytes()
+    assert b"Hello reader," in (founded.root / "site" / PAGE).read_bytes()
 
 
 def test_a_page_goes_with_its_approval_and_what_others_wrote_stays(founded: Workplace) -> None:

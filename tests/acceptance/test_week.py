@@ -171,7 +171,7 @@ def test_without_a_terminal_nothing_is_done_unasked(workplace: Workplace) -> Non
 def test_a_field_that_somebody_lacks_needs_a_fallback_before_anything_is_planned(workplace: Workplace) -> None:
     workplace.ready()
     letter = workplace.root / "issues" / f"{ISSUE}.md"
-    letter.write_text(letter.read_text().replace('first_name | default("friend")', "first_name", 1))
+    letter.write_text(letter.read_text().replace('first_name | default("reader")', "first_name", 1))
     checked = workplace.run("check", ISSUE)
     assert checked.exit_code == 3
     assert "1 reader has no 'first_name'" in checked.stdout
