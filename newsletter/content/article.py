@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from newsletter.content.frontmatter import UNSHOWABLE
@@ -109,25 +109,34 @@ def showable(text: str) -> str:
     return UNSHOWABLE.sub("", _PAUSES.sub(" ", text)) if UNSHOWABLE.search(text) else text
 
 
-def tidied(runs: Sequence[Run]) -> Runs:
+def tidied(runs: Iterable[Run]) -> Runs:
     """*runs* with one blank where there were several, none at the ends of lines, and alike ones joined."""
     out: list[Run] = []
-    for run in runs:
-        text = re.sub(r"[ \t\r\f]*\n[ \t\r\f]*", "\n", re.sub(r"[ \t\r\f]+", " ", run.text))
-        before = out[-1].text[-1] if out else "\n"
+    before = "\n"
+    for run in _joined(runs):
+        text = re.sub(r" ?\n ?", "\n", re.sub(r"[ \t\r\f]+", " ", run.text))
         if before in " \n":
             text = text.lstrip(" ") if out else text.lstrip(" \n")
         if text.startswith("\n") and before == " ":
             out[-1] = replace(out[-1], text=out[-1].text[:-1])
-            out = out if out[-1].text else out[:-1]
-        if not text:
-            continue
-        if not text.strip(" \n"):
-            run = Run(text=text)  # a blank is not bold
-        if out and out[-1].style == run.style:
-            out[-1] = replace(run, text=out[-1].text + text)
-        else:
+        if text:
             out.append(replace(run, text=text))
-    while out and not (text := out[-1].text.rstrip(" \n")):
+            before = text[-1]
+    while out and not out[-1].text.rstrip(" \n"):
         out.pop()
-    return (*out[:-1], replace(out[-1], text=text)) if out else ()
+    if out:
+        out[-1] = replace(out[-1], text=out[-1].text.rstrip(" \n"))
+    return tuple(run for run in out if run.text)
+
+
+def _joined(runs: Iterable[Run]) -> Iterator[Run]:
+    """*runs*, those alike as one; a blank is as what stands before it."""
+    alike: list[Run] = []
+    for run in runs:
+        if alike and run.text.strip() and run.style != alike[0].style:
+            yield replace(alike[0], text="".join(each.text for each in alike))
+            alike.clear()
+        if run.text.strip() or alike:
+            alike.append(run)
+    if alike:
+        yield replace(alike[0], text="".join(each.text for each in alike))

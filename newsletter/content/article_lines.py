@@ -57,7 +57,7 @@ def _add(part: Part, parts: list[Part]) -> None:
 def _parts(lines: Sequence[str], *, is_last: bool) -> Iterator[Part]:
     """The parts of some lines without a blank one among them."""
     if all(line.lstrip().startswith(">") for line in lines):
-        inner = article_of_lines("\n".join(re.sub(r"^\s*>+ ?", "", line) for line in lines)).parts
+        inner = article_of_lines("\n".join(re.sub(r"^(?:\s*>)+ ?", "", line) for line in lines)).parts
         if inner:
             yield Quotation(parts=tuple(part for part in inner if not isinstance(part, Rule | Remark)))
         return
@@ -104,7 +104,9 @@ def _runs(lines: Sequence[str]) -> Runs:
     """*lines* as one text; those that are filled go on in the next."""
     lines = [line.strip() for line in lines]
     goes_on = (len(line) >= _FILLED and after[:1] not in "—–―-" for line, after in pairwise(lines))
-    text = lines[0] + "".join(f" {line}" if same else f"\n{line}" for same, line in zip(goes_on, lines[1:], strict=True))
+    text = lines[0] + "".join(
+        f" {line}" if same else f"\n{line}" for same, line in zip(goes_on, lines[1:], strict=True)
+    )
     runs, at = list[Run](), 0
     for found in _ADDRESS.finditer(text):
         runs += [Run(text=text[at : found.start()]), Run(text=found[0], link=found[0])]

@@ -80,7 +80,9 @@ def _code_block(text: str) -> str:
 def inline(runs: Iterable[Run]) -> str:
     """*runs* as Markdown that begins a line."""
     lines = _styled(_links_alike(list(runs))).split("\n")
-    return "\\\n".join(_AT_START.sub(_escaped_start, line, count=1) if _AT_START.match(line) else line for line in lines)
+    return "\\\n".join(
+        _AT_START.sub(_escaped_start, line, count=1) if _AT_START.match(line) else line for line in lines
+    )
 
 
 def escape(text: str) -> str:

@@ -22,8 +22,8 @@ def opening_quote(section: Section) -> tuple[Found, Section] | None:
     said_by = _speaker(speaker) if words else None
     if said_by is None:
         return None
-    quote = Found(kind="quote", attributes=said_by, parts=words, notes=section.remarks)
-    return quote, replace(section, parts=rest, remarks=())
+    quote = Found(kind="quote", attributes=said_by, parts=words, notes=() if rest else section.remarks)
+    return quote, replace(section, parts=rest)
 
 
 def _taken_apart(parts: tuple[Part, ...]) -> tuple[tuple[Part, ...], Runs, tuple[Part, ...]]:

@@ -141,7 +141,9 @@ def _action(section: Section) -> Found | str:
         return f"its first paragraph, which would be the commitment, has more than {LONGEST_COMMITMENT} characters"
     if not _promises(first) and "week" in plain(section.heading).casefold():
         return "nobody commits to anything in its first paragraph"
-    notes = () if _promises(first) else ("the first paragraph is the commitment: begin it with “This week, I commit to”",)
+    notes = (
+        () if _promises(first) else ("the first paragraph is the commitment: begin it with “This week, I commit to”",)
+    )
     return Found(kind="action", attributes=_title(section), parts=section.parts, notes=notes)
 
 
@@ -229,10 +231,10 @@ def _with_figure(item: tuple[Part, ...]) -> tuple[Part, ...]:
     first = item[0]
     if not isinstance(first, Paragraph) or first.runs[0].strong or first.runs[0].link:
         return item
-    found = _FIGURE.match(first.runs[0].text)
-    figure, rest = cut(first.runs, len(found[0].rstrip()) if found else 0)
-    bold = tuple(replace(run, strong=True) for run in figure)
-    return (Paragraph(runs=(*bold, *rest)), *item[1:])
+    run, *rest = first.runs
+    at = len(found[0].rstrip()) if (found := _FIGURE.match(run.text)) else 0
+    figure = (replace(run, text=run.text[:at], strong=True), replace(run, text=run.text[at:]))
+    return (Paragraph(runs=(*(each for each in figure if each.text), *rest)), *item[1:])
 
 
 def _entries(section: Section) -> Found | None:
@@ -251,7 +253,7 @@ def _entries(section: Section) -> Found | None:
 
 
 def cut(runs: Runs, at: int) -> tuple[Runs, Runs]:
-    """*runs* before and after their character *at*."""
+    """*runs* before and after their character *at*, without the blanks there."""
     before, after = [], []
     for run in runs:
         before.append(replace(run, text=run.text[:at]))

@@ -29,6 +29,7 @@ from newsletter.content.comments import comment
 
 LONGEST_TITLE = 150  # characters
 MOST_SECTIONS = 30  # of which each may become three blocks, and a letter has a hundred at most
+_GIVEN = "the title was given"
 _BOLD_LINE = 7  # below all levels of headings
 
 
@@ -42,9 +43,16 @@ class Recognised:
     notes: tuple[str, ...] = field(default=())
 
 
-def recognised(article: Article, *, name: str) -> Recognised:
-    """What *article* has of a letter; *name* is its file's, for want of a title."""
-    title, parts, note = _title(article, name)
+def recognised(article: Article, *, name: str, title: str = "") -> Recognised:
+    """What *article* has of a letter.
+
+    *title* is the letter's, if somebody gave it one: then that of the article stays in the text, unless it is
+    the same. Where there is none, the *name* of the article's file has to do.
+    """
+    own, parts, note = _title(article, name)
+    if title and title != own:
+        own, parts, note = title, article.parts, _GIVEN
+    title = own
     sections = _sections(parts)
     blocks: list[Found] = []
     for number, section in enumerate(sections):
@@ -54,7 +62,8 @@ def recognised(article: Article, *, name: str) -> Recognised:
             if not section.parts:
                 continue
         blocks += portion(section, before=blocks)
-    return Recognised(title=title, is_copy=bool(note), blocks=tuple(blocks), notes=(note,) if note else ())
+    notes = (note,) if note and note != _GIVEN else ()
+    return Recognised(title=title, is_copy=bool(note), blocks=tuple(blocks), notes=notes)
 
 
 def blocks_text(blocks: Iterable[Found]) -> str:
@@ -101,7 +110,9 @@ def _fits_title(runs: Runs) -> bool:
 def _is_line(runs: Runs) -> bool:
     """Whether *runs* look like a title over a text rather than like its first sentences."""
     words = plain(runs)
-    is_open = not words.endswith((".", ",", ";", ":", "…")) and not words.startswith(("—", "–", "-", "“", '"', "„", "«"))
+    is_open = not words.endswith((".", ",", ";", ":", "…")) and not words.startswith(
+        ("—", "–", "-", "“", '"', "„", "«")
+    )
     return len(words) <= 100 and is_open and "\n" not in "".join(run.text for run in runs) and _fits_title(runs)
 
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from lxml import etree
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, reference
 from markdown_it.token import Token
 
 from newsletter.errors import NewsletterError
 from newsletter.sources.articles import MAX_TEXT, Event, too_long
 
 DEEPEST = 90  # levels of Markdown's quotations and lists, beyond which its reader leaves text out
-MAX_TAGS = 100_000
+MAX_TAGS = 50_000
 _NO_WORDS = frozenset({"script", "style", "noscript", "template", "head", "math", "svg", "textarea", "select"})
 _IN_LAYOUT = ("h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "blockquote", "pre", "hr")
 _ROWS = frozenset({"table", "tbody", "thead", "tfoot", "tr", "td", "th", "colgroup", "col"})
@@ -32,8 +33,7 @@ _KNOWN = frozenset(
 )
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _KEY = re.compile(r"(?m)^title[ \t]*:[ \t]*(.+?)[ \t]*$")
-_FOOTNOTE = re.compile(r"(?m)^ {0,3}\[\^([^\]\s]{1,40})\]:[ \t]*")
-_REFERENCE = re.compile(r"\[\^([^\]\s]{1,40})\]")
+_FOOTNOTE = re.compile(r"\[\^([^\]\s]{1,40})\]: *")
 
 
 def read_page(text: str, *, at: str, is_word: bool = False) -> tuple[str, list[Event], tuple[str, ...]]:
@@ -135,16 +135,40 @@ def read_markdown(text: str, *, at: str) -> tuple[str, list[Event], tuple[str, .
         title = named[1].strip("\"'") if named else ""
         notes = ("left out, the head of the file: " + " · ".join(head[1].split("\n")).strip(" ·"),)
         text = text[head.end() :]
-    # A footnote is not the address of a link, which it would be if it were one word.
-    text = _REFERENCE.sub(r"\\[\1\\]", _FOOTNOTE.sub(r"\\[\1\\] ", text))
     reader = _Reader("commonmark", {"html": True, "maxNesting": DEEPEST + 10}).enable(["table", "strikethrough"])
+    reader.block.ruler.at("reference", _reference)
     tokens = reader.parse(text)
     if any(token.level >= DEEPEST for token in tokens):
         hint = "were many > pasted at the beginnings of its lines?"
         raise NewsletterError("quotations or lists too deep within each other", at=at, hint=hint)
     _keep_words(tokens)
+    _number_footnotes(tokens)
     _, events, said = read_page(f"<html><body>{reader.renderer.render(tokens, reader.options, {})}", at=at)
     return title, events, (*notes, *said)
+
+
+def _reference(state: StateBlock, start: int, end: int, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's own
+    """The rule for `[name]: address`; a footnote of one word would be one."""
+    is_footnote = state.src.startswith("[^", state.bMarks[start] + state.tShift[start])
+    return not is_footnote and reference(state, start, end, silent)
+
+
+def _number_footnotes(tokens: Sequence[Token]) -> None:
+    """Write `[^1]` as [1], where there is such a footnote, and let each footnote begin a line."""
+    lines = [token.children for token in tokens if token.type == "inline" and token.children]
+    notes = set()
+    for children in lines:
+        for before, child in zip([None, *children], children, strict=False):
+            is_start = before is None or before.type in ("softbreak", "hardbreak")
+            if is_start and child.type == "text" and (found := _FOOTNOTE.match(child.content)):
+                notes.add(found[1])
+                child.content = f"[{found[1]}] {child.content[found.end() :]}"
+                if before:
+                    before.type, before.tag = "hardbreak", "br"
+    for child in (child for children in lines for child in children if notes and child.type == "text"):
+        child.content = re.sub(
+            r"\[\^([^\]\s]{1,40})\]", lambda found: f"[{found[1]}]" if found[1] in notes else found[0], child.content
+        )
 
 
 def _keep_words(tokens: Sequence[Token]) -> None:
