@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 # What may have become the name of a place, or stand for one: as in "— Ada, organiser", and between cells.
-_SIGNS_OF_PLACES = re.compile(r"--|[—–―,|]")
+_SIGNS_OF_PLACES = re.compile(r"--|[—\u2013―,|]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

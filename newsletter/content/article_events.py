@@ -29,8 +29,11 @@ Event = tuple[str, str, Mapping[str, str]]
 DEEPEST_LIST = 3  # lists further in become paragraphs of the entry they stand in
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _BLOCKS = frozenset(
-    "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
-    "footer form grid header hgroup hr legend li main menu nav ol option p pre search section summary ul".split()
+    re.findall(
+        r"\w+",
+        "address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure "
+        "footer form grid header hgroup hr legend li main menu nav ol option p pre search section summary ul",
+    )
 ) | frozenset(_HEADINGS)
 _STRONG = frozenset({"b", "strong", "dt", "th"})
 _EMPHASIS = frozenset({"i", "em", "cite", "dfn", "var"})

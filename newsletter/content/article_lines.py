@@ -25,7 +25,7 @@ _BULLET = re.compile(r"\s*(?P<sign>[-*•‣◦·])\s+(?=\S)")
 _NUMBER = re.compile(r"\s*(?P<number>\d{1,3})[.)]\s+(?=\S)")
 _UNDERLINE = re.compile(r"\s*(?:={3,}|-{3,}|~{3,})\s*")
 _RULE = re.compile(r"\s*(?:(?:\*\s*){3,}|(?:-\s*){3,}|(?:_\s*){3,}|(?:=\s*){3,})")
-_ADDRESS = re.compile(r"https?://[^\s<>\"“”]*[^\s<>\"“”.,;:!?)\]’'…]")
+_ADDRESS = re.compile(r"https?://[^\s<>\"“”]*[^\s<>\"“”.,;:!?)\]\u2019'…]")
 _FILLED = 45  # characters: a line that is broken before, is so on purpose
 _LONGEST_HEADING = 70
 
@@ -47,11 +47,15 @@ def article_of_lines(text: str) -> Article:
 def _add(part: Part, parts: list[Part]) -> None:
     """Add *part*, or its entries to the list before it that it goes on with."""
     before = parts[-1] if parts else None
-    if isinstance(part, Listing) and isinstance(before, Listing) and part.ordered == before.ordered:
-        if not part.ordered or part.start == before.start + len(before.items):
-            parts[-1] = Listing(ordered=part.ordered, start=before.start, items=(*before.items, *part.items))
-            return
-    parts.append(part)
+    if isinstance(part, Listing) and isinstance(before, Listing) and _goes_on(part, before):
+        parts[-1] = Listing(ordered=part.ordered, start=before.start, items=(*before.items, *part.items))
+    else:
+        parts.append(part)
+
+
+def _goes_on(part: Listing, before: Listing) -> bool:
+    is_next = not part.ordered or part.start == before.start + len(before.items)
+    return part.ordered == before.ordered and is_next
 
 
 def _parts(lines: Sequence[str], *, is_last: bool) -> Iterator[Part]:
@@ -103,7 +107,7 @@ def _listing(lines: Sequence[str]) -> Listing | None:
 def _runs(lines: Sequence[str]) -> Runs:
     """*lines* as one text; those that are filled go on in the next."""
     lines = [line.strip() for line in lines]
-    goes_on = (len(line) >= _FILLED and after[:1] not in "—–―-" for line, after in pairwise(lines))
+    goes_on = (len(line) >= _FILLED and after[:1] not in "—\u2013―-" for line, after in pairwise(lines))
     text = lines[0] + "".join(
         f" {line}" if same else f"\n{line}" for same, line in zip(goes_on, lines[1:], strict=True)
     )

@@ -47,10 +47,8 @@ def _block(part: Part, *, is_second: bool) -> str:
             return "\n".join(f"> {line}".rstrip() for line in markdown(inner).split("\n"))
         case Listing():
             return _listing(part, is_second=is_second)
-        case Rule():
-            return "***"
         case _:
-            return ""
+            return "***" if isinstance(part, Rule) else ""
 
 
 def _listing(listing: Listing, *, is_second: bool) -> str:

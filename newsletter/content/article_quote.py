@@ -10,7 +10,7 @@ from newsletter.content.article_sections import Found, Section, cut, is_address
 
 LONGEST_NAME = 60  # characters
 LONGEST_ROLE = 120
-_DASH = re.compile(r"(?:[—–―]|--)\s*")
+_DASH = re.compile(r"(?:[—\u2013―]|--)\s*")
 _QUOTED = (("“", "”"), ("„", "“"), ("«", "»"), ('"', '"'))
 
 

@@ -15,16 +15,16 @@ LONGEST_TO_PASS_ON = 300
 
 # What headings are called that name a block, in lower case and without signs.
 _NAMES = {
-    "action": r"do(ing)? the work|take action|act( now)?|this week|((your|our|this week s|this week’s|this week's) )?"
-    r"(action|commitment)|my commitment",
+    "action": r"do(ing)? the work|take action|act( now)?|this week|my commitment|"
+    r"((your|our|this week['\u2019]s) )?(action|commitment)",
     "spread-the-word": r"spread the word|pass (it|this|this letter) on|"
     r"share( (this|it)( (letter|article|post|message))?)?( with (a friend|friends|others|someone))?",
     "keep-going": r"(if you )?(want to )?keep (on )?going",
     "resources": r"((more|further|helpful|useful) )?resources|read (more|on)|(further|more) reading|reading list|links",
 }
-_COMMITS = re.compile(r"\b(?:I|we)(?: will| commit| promise| pledge| am going to|['’]ll)\b", re.IGNORECASE)
-_SENTENCE = re.compile("[.!?…]+[\"'”’»)]*(?=\\s|$)")
-_FIGURE = re.compile(r"[<>~≈+−-]?\s?\d[\d.,]*\s?(?:%|‰|×|percent\b|per cent\b)?")
+_COMMITS = re.compile(r"\b(?:I|we)(?: will| commit| promise| pledge| am going to|['\u2019]ll)\b", re.IGNORECASE)
+_SENTENCE = re.compile("[.!?…]+[\"'”\u2019»)]*(?=\\s|$)")
+_FIGURE = re.compile(r"[<>~≈+\u2212-]?\s?\d[\d.,]*\s?(?:%|‰|\xd7|percent\b|per cent\b)?")
 _SOURCE = re.compile(r"Source:\s+")
 _WHAT_IS = re.compile(r"what (?:is|are) (?:an? |the )?(?P<term>[^?!.:,;]{2,60})\??", re.IGNORECASE)
 
@@ -40,7 +40,7 @@ class Section:
     @property
     def name(self) -> str:
         """The kind of block that the heading names; "" for most."""
-        words = re.findall(r"[^\W_]+(?:['’][^\W_]+)*", plain(self.heading).casefold())
+        words = re.findall(r"[^\W_]+(?:['\u2019][^\W_]+)*", plain(self.heading).casefold())
         text = " ".join(words[1:] if words and words[0].isdigit() else words)
         return next((kind for kind, names in _NAMES.items() if re.fullmatch(names, text)), "")
 
@@ -174,7 +174,7 @@ def _keep_going(section: Section) -> Found:
 
 def _resources(section: Section) -> Found | str:
     lists = [part for part in section.parts if isinstance(part, Listing)]
-    if len(lists) != 1 or lists[0].ordered and lists[0].start != 1:
+    if len(lists) != 1 or (lists[0].ordered and lists[0].start != 1):
         return "it has no list of its own, or several"
     for item in lists[0].items:
         if not isinstance(item[0], Paragraph) or not item[0].runs[0].link:

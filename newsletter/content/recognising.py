@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from newsletter.content.article import (
     Article,
@@ -55,12 +56,10 @@ def recognised(article: Article, *, name: str, title: str = "") -> Recognised:
     title = own
     sections = _sections(parts)
     blocks: list[Found] = []
-    for number, section in enumerate(sections):
-        if number == 0 and (quote := opening_quote(section)):
-            blocks.append(quote[0])
-            section = quote[1]
-            if not section.parts:
-                continue
+    if sections and (quote := opening_quote(sections[0])):
+        blocks.append(quote[0])
+        sections[:1] = [quote[1]] if quote[1].parts else []
+    for section in sections:
         blocks += portion(section, before=blocks)
     notes = (note,) if note and note != _GIVEN else ()
     return Recognised(title=title, is_copy=bool(note), blocks=tuple(blocks), notes=notes)
@@ -82,22 +81,20 @@ def _block_text(block: Found) -> str:
 
 
 def _title(article: Article, name: str) -> tuple[str, tuple[Part, ...], str]:
-    """The title, what is left of the article, and a note if the title is no part of it."""
+    """The title, what is left of the article, and a note if the title's words stand there as well."""
     parts = article.parts
-    first = next((n for n, part in enumerate(parts) if not isinstance(part, Rule | Remark)), len(parts))
-    rest = (*parts[:first], *parts[first + 1 :])
+    first, *rest = [n for n, part in enumerate(parts) if not isinstance(part, Rule | Remark)] or [-1]
     highest = next((part for part in parts if isinstance(part, Heading) and part.level == 1), None)
-    if first < len(parts):
-        part = parts[first]
-        if isinstance(part, Heading) and (highest is None or part is highest) and _fits_title(part.runs):
-            return plain(part.runs), rest, ""
-        if isinstance(part, Paragraph) and highest is None and not article.title and _is_line(part.runs):
-            return plain(part.runs), (Remark("the first line became the title"), *rest), ""
+    part = parts[first] if rest else None  # the only part there is, is the text
+    if isinstance(part, Heading) and (highest is None or part is highest) and _fits_title(part.runs):
+        return plain(part.runs), (*parts[:first], *parts[first + 1 :]), ""
+    if isinstance(part, Paragraph) and highest is None and not article.title and _is_line(part.runs):
+        remark = Remark("the first line became the title")
+        return plain(part.runs), (*parts[:first], remark, *parts[first + 1 :]), ""
     if highest and _fits_title(highest.runs):
-        return plain(highest.runs), parts, "the title is copied from a heading further down, which stays where it is"
-    title = article.title if 0 < len(article.title) <= LONGEST_TITLE and not _is_personal(article.title) else ""
-    if title:
-        return title, parts, "the title is what the file gives as its own; it is no part of the text"
+        return plain(highest.runs), parts, "the title is copied from a heading, which stays where it is"
+    if 0 < len(article.title) <= LONGEST_TITLE and not _is_personal(article.title):
+        return article.title, parts, "the title is what the file gives as its own; it is no part of the text"
     stem = " ".join(re.findall(r"[^\W_]+", name.rpartition(".")[0] or name)) or "letter"
     return stem[:1].upper() + stem[1:LONGEST_TITLE], parts, "no title was found; this one is made from the file's name"
 
@@ -111,7 +108,7 @@ def _is_line(runs: Runs) -> bool:
     """Whether *runs* look like a title over a text rather than like its first sentences."""
     words = plain(runs)
     is_open = not words.endswith((".", ",", ";", ":", "…")) and not words.startswith(
-        ("—", "–", "-", "“", '"', "„", "«")
+        ("—", "\u2013", "-", "“", '"', "„", "«")
     )
     return len(words) <= 100 and is_open and "\n" not in "".join(run.text for run in runs) and _fits_title(runs)
 
@@ -126,7 +123,7 @@ def _sections(parts: Sequence[Part]) -> list[Section]:
 
     An article has one heading of its highest level as often as not, over all that it says.
     """
-    parts = [_as_heading(part, after) for part, after in zip(parts, [*parts[1:], None], strict=True)]
+    parts = [_as_heading(part, after) for part, after in zip_longest(parts, parts[1:])]
     levels = sorted(part.level for part in parts if isinstance(part, Heading))
     top = levels[:2][-1] if levels else 0
     sections = [Section()]

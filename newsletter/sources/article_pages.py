@@ -1,4 +1,4 @@
-"""HTML and Markdown as events. Of a page's markup nothing is believed but the names of its tags and a few attributes."""
+"""HTML and Markdown as events. Of markup nothing is believed but the names of its tags and a few attributes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, reference
-from markdown_it.token import Token
+from markdown_it.rules_block import reference
 
 from newsletter.errors import NewsletterError
 from newsletter.sources.articles import MAX_TEXT, Event, too_long
+
+if TYPE_CHECKING:
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.token import Token
 
 DEEPEST = 90  # levels of Markdown's quotations and lists, beyond which its reader leaves text out
 MAX_TAGS = 50_000
@@ -26,10 +29,13 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
 
 # Tags of HTML that writers of Markdown use; any other word between angles is a word.
 _KNOWN = frozenset(
-    "a abbr address article aside audio b bdi bdo blockquote br caption center cite code col colgroup dd del details "
-    "dfn div dl dt em embed figcaption figure font footer form h1 h2 h3 h4 h5 h6 header hr i iframe img ins kbd li "
-    "main mark nav noscript object ol p picture pre q s samp script section small source span strike strong style sub "
-    "summary sup svg table tbody td tfoot th thead tr tt u ul var video".split()
+    re.findall(
+        r"\w+",
+        "a abbr address article aside audio b bdi bdo blockquote br caption center cite code col colgroup dd del details "
+        "dfn div dl dt em embed figcaption figure font footer form h1 h2 h3 h4 h5 h6 header hr i iframe img ins kbd li "
+        "main mark nav noscript object ol p picture pre q s samp script section small source span strike strong style sub "
+        "summary sup svg table tbody td tfoot th thead tr tt u ul var video",
+    )
 )
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _KEY = re.compile(r"(?m)^title[ \t]*:[ \t]*(.+?)[ \t]*$")
@@ -48,16 +54,16 @@ def read_page(text: str, *, at: str, is_word: bool = False) -> tuple[str, list[E
     if any(entry.type_name == "ERR_RESOURCE_LIMIT" for entry in parser.error_log) or _has_too_many(root):
         hint = "copy its text into a .txt file"
         raise NewsletterError("more tags, or deeper within each other, than any article has", at=at, hint=hint)
-    titles = root.xpath("//head/title/text()")
+    title = root.findtext("head/title") or ""
     events, length = [], 0
     for event in _events(root, is_word=is_word):
         length += len(event[1].strip()) if event[0] == "text" else 0
         if length > MAX_TEXT:
             raise too_long(at)
         events.append(event)
-    comments = int(root.xpath("count(//comment()[normalize-space()])"))
+    comments = sum(1 for each in root.iter(etree.Comment) if (each.text or "").strip())
     notes = (f"left out: {comments} hidden comment{'s' * (comments > 1)} of the page",) if comments else ()
-    return " ".join(titles).strip() if isinstance(titles, list) else "", events, notes
+    return title, events, notes
 
 
 def _has_too_many(root: Any) -> bool:  # noqa: ANN401 - an element of lxml
