@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.recipe import recipe_of
 from newsletter.content.choosing import Uses, Week, candidate
+from newsletter.content.frontmatter import YEARS
 from newsletter.content.issue import Problem
 from newsletter.content.observances import Observance, in_week, read_calendar
 from newsletter.content.prepared import Prepared, read_prepared, taken_from
@@ -61,6 +62,8 @@ class Assembling:
         return here.workspace.write(f"issues/{made.issue_id}.md", made.text.encode()), made
 
     def _refuse(self, day: date) -> None:
+        if day.year not in YEARS:
+            raise NewsletterError(f"the year {day.year} is none to send in", at=str(day), hint="write e.g. 2026-11-30")
         if day in self._newsletter.quiet:
             raise NewsletterError(f"{day} is a quiet day", at="newsletter.toml [schedule] quiet", hint="take another")
         there = next((each for each in self._newsletter.workspace.letter_ids() if each.startswith(str(day))), None)
@@ -128,7 +131,7 @@ class Assembling:
         uses = defaultdict[tuple[str, str], list[date]](list)
         for letter, day in self._days.items():
             _, path, text = self._newsletter.workspace.letter(letter)
-            for key in taken_from(text, path=path) if "from=" in text else ():
+            for key in taken_from(text, path=path):
                 uses[key].append(day)
         return uses
 

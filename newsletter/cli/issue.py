@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,17 +33,40 @@ WIDE = 800  # pixels; about what a mail program on a desktop gives a letter
 
 
 @click.command()
-@click.argument("title")
+@click.argument("title", required=False)
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day it is sent.")
+@click.option(
+    "--from", "article", type=click.Path(path_type=Path), help="An article to make it of: .md, .html, .txt or .docx."
+)
 @with_newsletter
-def new(newsletter: Newsletter, title: str, day: datetime | None) -> None:
-    """Begin a new letter called TITLE.
+def new(newsletter: Newsletter, title: str | None, day: datetime | None, article: Path | None) -> None:
+    """Begin a new letter called TITLE, or after the title of the article that it is made of.
 
     Example: newsletter new "The quiet half of the room" --date 2026-11-30
+
+    From a text that you have: newsletter new --from article.docx
     """
+    if article:
+        _bring(newsletter, article, title or "", day.date() if day else None)
+        return
+    if title is None:
+        raise click.UsageError("a new letter needs a TITLE, or --from FILE")
     path = Letters(newsletter).new(title, day.date() if day else None)
     click.echo(newsletter.workspace.relative(path))
     say(f"Write it, then: newsletter check {path.stem}")
+
+
+def _bring(newsletter: Newsletter, article: Path, title: str, day: date | None) -> None:
+    from newsletter.app.bringing import bring  # few letters begin with an article
+
+    brought = bring(newsletter, article, title=title, day=day)
+    click.echo(newsletter.workspace.relative(brought.path))
+    say(f"Recognised: {', '.join(brought.kinds)}.")
+    for note in brought.notes:
+        say(f"  {note}")
+    if brought.notes:
+        say("These notes stand in the draft as well, as comments that no reader sees.")
+    say(f"Write its preheader, then: newsletter check {brought.path.stem}")
 
 
 @click.command()

@@ -168,6 +168,13 @@ def test_a_week_that_is_none_is_a_usage_error(started: Workplace, words: tuple[s
     assert started.run("assemble", *words).exit_code == 2
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_year_that_no_letter_is_sent_in_is_named(started: Workplace, day: str) -> None:
+    said = started.run("assemble", "--date", day)
+    assert said.exit_code == 1
+    assert "is none to send in" in said.stderr
+
+
 def test_letters_on_fridays_are_for_the_week_from_friday_on(started: Workplace) -> None:
     settings = started.root / "newsletter.toml"
     settings.write_text(settings.read_text().replace("[schedule]", '[schedule]\nweekday = "friday"'))
