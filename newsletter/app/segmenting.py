@@ -10,6 +10,7 @@ from newsletter.audience.predicate import Predicate
 from newsletter.audience.segments import read_segments
 from newsletter.audience.subscriber import Subscriber
 from newsletter.errors import NotFound
+from newsletter.sources.files import Workspace
 
 FILE = "subscribers/segments.toml"
 
@@ -23,7 +24,8 @@ class Segmenting:
 
     def rules(self, name: str | None) -> Mapping[str, Predicate]:
         """The rules by name, or only the one called *name*. Raises NotFound, SettingsError."""
-        found = read_segments(self._newsletter.workspace.optional(FILE) or "", path=FILE)
+        files = self._newsletter.workspace
+        found = read_segments(files.optional(FILE) or "", path=FILE, letters=known_letters(files))
         if name is None:
             return found
         if name not in found:
@@ -43,3 +45,10 @@ class Segmenting:
         from newsletter.store.segments import SqlSegments
 
         return SqlSegments(self._newsletter.database).some(rule, limit=limit, now=self._newsletter.clock())
+
+
+def known_letters(files: Workspace) -> frozenset[str]:
+    """The ids of all letters there are, and of those that were approved and are gone."""
+    # issues/ID.approval.toml, and issues/series/SERIES/PART.approval.toml of the part SERIES.PART
+    approved = (path.removesuffix(".approval.toml").split("/")[1:] for path in files.approvals())
+    return frozenset([*files.letter_ids(), *(".".join(names[-2:]) for names in approved)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
@@ -42,10 +42,14 @@ Refuse = Callable[[Place, str, str], SettingsError]  # where, what, what to do
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clauses:
-    """A reader of tables. `refuse` makes an error that knows the line, `segment` is the rule of another segment."""
+    """A reader of tables. `refuse` makes an error that knows the line, `segment` is the rule of another segment.
+
+    `letters` are the ids of those that may be named; None for whatever could be one.
+    """
 
     refuse: Refuse
     segment: Callable[[str, Place], Predicate]
+    letters: Collection[str] | None
 
     def table(self, table: object, place: Place) -> All:
         """All the clauses of a *table*. Raises SettingsError."""
@@ -153,6 +157,10 @@ class Clauses:
         if letter is None:
             hint = f'write: received = "2026-11-23-a-title", or with a revision "…@1"; {_own_field("received")}'
             raise self.refuse(place, f"{text!r} names no letter", hint)
+        if self.letters is not None and letter.issue_id not in self.letters:
+            near = get_close_matches(letter.issue_id, self.letters, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]!r}?" if near else "letters are named as their files in issues/"
+            raise self.refuse(place, f"there is no letter {letter.issue_id!r}", hint)
         return letter
 
 

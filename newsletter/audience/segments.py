@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from difflib import get_close_matches
 
@@ -39,8 +39,13 @@ RECEIVED = "received:"  # begins an audience that is no segment: those who have 
 _LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)")
 
 
-def read_segments(text: str, *, path: str = "subscribers/segments.toml") -> Mapping[str, Predicate]:
-    """The segments by name, `everyone` among them. Raises SettingsError naming the line, the segment and the key."""
+def read_segments(
+    text: str, *, path: str = "subscribers/segments.toml", letters: Collection[str] | None = None
+) -> Mapping[str, Predicate]:
+    """The segments by name, `everyone` among them. Raises SettingsError naming the line, the segment and the key.
+
+    With *letters*, no other can be named.
+    """
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -50,18 +55,18 @@ def read_segments(text: str, *, path: str = "subscribers/segments.toml") -> Mapp
         raise SettingsError(what, hint='write: name = { tags = "word" }', at=at) from error
     except RecursionError:
         raise SettingsError("tables are nested too deeply", hint=f"{DEEPEST} levels are enough", at=path) from None
-    reader = _Reader(tables, text, path)
+    reader = _Reader(tables, text, path, letters)
     return {"everyone": EVERYONE, **{name: reader.segment(name) for name in tables}}
 
 
 class _Reader:
     """The segments of one file, each read when it is first asked for: by the file, or by another segment."""
 
-    def __init__(self, tables: Mapping[str, object], text: str, path: str) -> None:
+    def __init__(self, tables: Mapping[str, object], text: str, path: str, letters: Collection[str] | None) -> None:
         self._tables, self._text, self._path = tables, text, path
         self._ready: dict[str, Predicate] = {}
         self._open: list[str] = []  # segments being read, each named by the one before
-        self._clauses = Clauses(refuse=self._refuse, segment=self._named)
+        self._clauses = Clauses(refuse=self._refuse, segment=self._named, letters=letters)
 
     def segment(self, name: str) -> Predicate:
         """The rule of a segment of this file."""
@@ -82,7 +87,7 @@ class _Reader:
             raise self._refuse(place, f"this goes in a circle: {way}", "take one of them out of the other")
         if name == "everyone":
             return EVERYONE
-        if len(self._open) == DEEPEST:
+        if len(self._open) == _LEVELS:  # each is a level, so this one is one too many whatever it says
             raise self._too_deep(place)
         if name not in self._tables:
             near = get_close_matches(name, self._tables, n=1, cutoff=0.6)
@@ -117,7 +122,7 @@ class _Reader:
             raise self._too_deep((name,))
 
     def _too_deep(self, place: Place) -> SettingsError:
-        hint = f"at most {DEEPEST} tables within each other, with all segments it names"
+        hint = f"put fewer tables and segments within each other; {DEEPEST} tables are the most"
         return self._refuse(place, "this is nested too deeply", hint)
 
 
