@@ -13,6 +13,7 @@ from newsletter.app.carriers import takes_whole
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.pictures import Pictures
 from newsletter.app.recipe import recipe_of
+from newsletter.app.segmenting import known_letters
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
@@ -64,7 +65,7 @@ class Source:
         look = [asdict(desk.setting), desk.theme_name, asdict(desk.defaults), *seen_too]
         seen = json.dumps(look, default=str, sort_keys=True)
         used = {edition.audience.name, *(condition.name.removeprefix("segment:") for condition in edition.conditions)}
-        rules = json.dumps({name: desk.segments.get(name) for name in sorted(used)}, sort_keys=True)
+        rules = json.dumps({name: desk.rule(name) for name in sorted(used)}, sort_keys=True)
         pictures = self.pictures.contents(image.file for image in edition.images)
         lock = {LOCK: self.lock} if self.lock is not None else {}
         return {self._place: self.text, **theme, **pictures, **lock, FILE: seen, "subscribers/segments.toml": rules}
@@ -214,7 +215,7 @@ class Letters:
         approval, edition = approve.approved_edition(source.issue_id, approval_text, body)
         approve.refuse_changes(approval, source.inputs(edition))
         refuse_inside(edition, takes_whole=takes_whole(self._newsletter.settings))
-        approve.refuse_forgery(edition, identity=source.desk.setting.identity, rules=source.desk.segments)
+        approve.refuse_forgery(edition, identity=source.desk.setting.identity, rule_of=source.desk.rule)
         return approval, edition
 
     def difference(self, name: str, revision: str | None = None) -> Difference:
@@ -295,6 +296,7 @@ class Letters:
             theme_name=settings.theme,
             theme_files=self._files.theme(settings.theme),
             segments=self.segments(),
+            letters=known_letters(self._files),
             quiet=self._newsletter.quiet,
             picture_of=pictures.picture,
             inline=settings.inline_images,

@@ -6,8 +6,9 @@ A property test holds the two equal on every database. Fields: `state`, `suppres
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 from newsletter.audience.subscriber import Subscriber
 
@@ -30,6 +31,36 @@ class Paused:
     """The person asked for quiet until a time that has not come."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """The person came to the list after one day and before another, neither of them included; days are in UTC."""
+
+    after: date | None = None
+    before: date | None = None
+
+    @property
+    def since(self) -> datetime | None:
+        """The first instant that is late enough."""
+        return datetime.combine(self.after + timedelta(days=1), time(0), UTC) if self.after else None
+
+    @property
+    def until(self) -> datetime | None:
+        """The first instant that is too late."""
+        return datetime.combine(self.before, time(0), UTC) if self.before else None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The person has a letter, or may have it where that is in doubt; if a revision is given, in that revision."""
+
+    issue_id: str
+    revision: int | None = None
+
+    def __str__(self) -> str:
+        """As it is written in a rule."""
+        return self.issue_id if self.revision is None else f"{self.issue_id}@{self.revision}"
+
+
 @dataclass(frozen=True, slots=True)
 class All:
     """Every one of the conditions holds; true if there are none."""
@@ -37,13 +68,31 @@ class All:
     conditions: tuple[Predicate, ...]
 
 
-Predicate = Is | Suppressed | Paused | All
+@dataclass(frozen=True, slots=True)
+class Any:
+    """At least one of the conditions holds; false if there are none."""
+
+    conditions: tuple[Predicate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The condition does not hold."""
+
+    condition: Predicate
+
+
+Leaf = Is | Suppressed | Paused | Joined | Received
+Predicate = Leaf | All | Any | Not
 
 EVERYONE = All(())
 
 
-def holds(condition: Predicate, person: Subscriber, *, now: datetime) -> bool:
-    """Whether *condition* is true of *person* at *now*."""
+def holds(condition: Predicate, person: Subscriber, *, now: datetime) -> bool:  # noqa: PLR0911 - one for each kind
+    """Whether *condition* is true of *person* at *now*.
+
+    Raises ValueError if it asks what somebody received of whom that was not looked up.
+    """
     match condition:
         case Is(field=name, values=values):
             return not _field(name, person).isdisjoint(values)
@@ -51,8 +100,41 @@ def holds(condition: Predicate, person: Subscriber, *, now: datetime) -> bool:
             return person.suppressed
         case Paused():
             return person.paused_until is not None and person.paused_until > now
+        case Joined():
+            return _joined(condition, person)
+        case Received():
+            return _received(condition, person)
         case All(conditions=conditions):
             return all(holds(each, person, now=now) for each in conditions)
+        case Any(conditions=conditions):
+            return any(holds(each, person, now=now) for each in conditions)
+        case Not(condition=inner):
+            return not holds(inner, person, now=now)
+
+
+def leaves(condition: Predicate) -> Iterator[Leaf]:
+    """What *condition* comes down to, in its order."""
+    match condition:
+        case All(conditions=conditions) | Any(conditions=conditions):
+            for each in conditions:
+                yield from leaves(each)
+        case Not(condition=inner):
+            yield from leaves(inner)
+        case _:
+            yield condition
+
+
+def _joined(condition: Joined, person: Subscriber) -> bool:
+    since, until, joined = condition.since, condition.until, person.joined_at
+    return joined is not None and (since is None or joined >= since) and (until is None or joined < until)
+
+
+def _received(condition: Received, person: Subscriber) -> bool:
+    if person.received is None:
+        raise ValueError("what this person received was not looked up")
+    if condition.revision is None:
+        return any(issue_id == condition.issue_id for issue_id, _ in person.received)
+    return (condition.issue_id, condition.revision) in person.received
 
 
 def _field(name: str, person: Subscriber) -> frozenset[str]:

@@ -44,3 +44,5 @@ class Subscriber:
     tags: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
     leave_token: str = ""
+    joined_at: datetime | None = None  # None for somebody who is not on the list
+    received: frozenset[tuple[str, int]] | None = None  # letters and their revisions; None if nobody looked it up

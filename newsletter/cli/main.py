@@ -47,7 +47,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("newsletter.cli.run:run", "Stay, and tick again and again: the daemon."),
     },
     "People": {
-        "subscribers": ("newsletter.cli.subscribers:subscribers", "The list: import, export, add, show, stats."),
+        "subscribers": (
+            "newsletter.cli.subscribers:subscribers",
+            "The list: import, export, add, show, stats, segments.",
+        ),
     },
     "Publishing": {
         "site": ("newsletter.cli.publish:site", "The public pages of letters: build."),

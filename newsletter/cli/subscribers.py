@@ -1,4 +1,4 @@
-"""People: subscribers import, export, add, show, stats."""
+"""People: subscribers import, export, add, show, stats, segments."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from newsletter.app.people import People
 from newsletter.audience.columns import read_zone
 from newsletter.audience.importing import Noted, Rejected, read_list
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, progress, say, with_newsletter
+from newsletter.cli.segments import segments
 from newsletter.errors import ImportHasProblems, NewsletterError
 from newsletter.sources.files import lines_of
 
@@ -29,7 +30,7 @@ COLUMNS = ("email", "name", "first_name", "timezone", "language", "tags", "statu
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def subscribers() -> None:
-    """The list: import, export, add, show, stats."""
+    """The list: import, export, add, show, stats, segments."""
 
 
 @subscribers.command("import")
@@ -228,3 +229,6 @@ def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - clic
         ("consent", "people"), [(state.value, f"{number:,}") for state, number in counts.items() if number], right=(1,)
     )
     say(f"{people(sum(counts.values()))} in all.")
+
+
+subscribers.add_command(segments)

@@ -37,12 +37,13 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
     subscribers.c.tags,
     subscribers.c.attributes,
     subscribers.c.leave_token,
+    subscribers.c.joined_at,
 )
 
 
 def person(row: Sequence[Any]) -> Subscriber:
-    """The Subscriber in a row that begins with COLUMNS; an instant may still be in seconds (see `quick`)."""
-    paused_until, attributes = row[5], row[11]
+    """The Subscriber in a row that begins with COLUMNS; instants may still be in seconds (see `quick`)."""
+    paused_until, attributes, joined_at = row[5], row[11], row[13]
     return Subscriber(
         id=row[0],
         address=row[1],
@@ -57,6 +58,7 @@ def person(row: Sequence[Any]) -> Subscriber:
         tags=read_tags(row[10]),
         attributes=_NOTHING if attributes == "{}" else read_attributes(attributes),
         leave_token=row[12],
+        joined_at=instant(joined_at) if isinstance(joined_at, int) else joined_at,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -127,7 +127,7 @@ def refuse_changes(approval: Approval, inputs: Inputs) -> None:
         raise NotApproved(f"changed since it was approved: {', '.join(changed)}", at=at, hint=hint)
 
 
-def refuse_forgery(edition: Edition, *, identity: Identity, rules: Mapping[str, Mapping[str, Any]]) -> None:
+def refuse_forgery(edition: Edition, *, identity: Identity, rule_of: Callable[[str], Mapping[str, Any] | None]) -> None:
     """Raise NotApproved if *edition* names a sender or readers that its inputs do not.
 
     A hand-made edition is for the review and for `check` to find; who it is from and who gets it is looked
@@ -135,7 +135,7 @@ def refuse_forgery(edition: Edition, *, identity: Identity, rules: Mapping[str, 
     """
     named = {edition.audience.name: edition.audience.rule}
     named |= {condition.name.removeprefix("segment:"): condition.rule for condition in edition.conditions}
-    if edition.identity != identity or any(rules.get(name) != rule for name, rule in named.items()):
+    if edition.identity != identity or any(rule_of(name) != rule for name, rule in named.items()):
         _, at = paths(edition.issue_id)
         raise NotApproved("the edition was not made from this letter", at=at, hint=_again(edition.issue_id))
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from newsletter.audience.predicate import Received, leaves
+from newsletter.audience.segments import from_data, received_rule
 from newsletter.content.issue import Issue, Level, Problem, Send
 from newsletter.content.parse import Defaults, parse
 from newsletter.content.suggest import did_you_mean
@@ -22,6 +24,7 @@ from newsletter.rendering.theme_lint import lint_theme
 from newsletter.schedule import NEVER_QUIET, Quiet
 from newsletter.usecases.inside import NO_INSIDE, NO_INSIDE_HINT
 
+_NAMED = 50  # letters among which a slip is looked for: the last ones
 _LEVELS = list(Level)  # the worst first
 LONG_NAME = "Wilhelmina-Alexandrina Featherstonehaugh"  # 40 characters, for sizes when nobody is on the list yet
 
@@ -40,6 +43,7 @@ class Desk:
     theme_name: str
     theme_files: Mapping[str, str]
     segments: Mapping[str, Mapping[str, Any]]  # name → rule, as data
+    letters: frozenset[str] = frozenset()  # the ids of all letters, for rules that ask who received one
     quiet: Quiet = NEVER_QUIET
     picture_of: PictureOf = nothing_there
     inline: bool = False  # pictures travel inside the message
@@ -47,6 +51,10 @@ class Desk:
     required: tuple[str, ...] = ()  # kinds of block that no letter may lack
     wording: str = ""  # the text of the word list
     off: Mapping[str, str] = field(default_factory=dict)  # checks that are switched off → why
+
+    def rule(self, audience: str) -> Mapping[str, Any] | None:
+        """The rule of a segment, or of those who received a letter; None if there is none such."""
+        return self.segments.get(audience) or received_rule(audience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +98,7 @@ def build(text: str, *, path: str, issue_id: str, desk: Desk) -> Built:
         pictures=pictures,
         inline=desk.inline,
     )
-    problems += more
+    problems += [*more, *_unaskable(issue, rules)]
     if edition and not desk.carries_inline and edition.has_inside:
         problems.append(Problem(at=issue.span("title"), what=NO_INSIDE, hint=NO_INSIDE_HINT, check="image-inline"))
     if edition is None or any(problem.level is Level.ERROR and not problem.check for problem in problems):
@@ -116,7 +124,8 @@ def finished(built: Built) -> tuple[Edition, Cut]:
 
 
 def _audience(issue: Issue, desk: Desk, problems: list[Problem]) -> Condition:
-    if issue.audience not in desk.segments:
+    rule = desk.rule(issue.audience)
+    if rule is None:
         problems.append(
             Problem(
                 at=issue.span("audience"),
@@ -124,7 +133,25 @@ def _audience(issue: Issue, desk: Desk, problems: list[Problem]) -> Condition:
                 hint=did_you_mean(issue.audience, desk.segments),
             )
         )
-    return Condition(name=issue.audience, rule=desk.segments.get(issue.audience, {}))
+    for leaf in leaves(from_data(rule)) if rule else ():
+        if isinstance(leaf, Received) and leaf.issue_id not in desk.letters:
+            what = f"the audience asks who received {leaf.issue_id!r}, and there is no such letter"
+            hint = did_you_mean(leaf.issue_id, sorted(desk.letters)[-_NAMED:])
+            problems.append(Problem(at=issue.span("audience"), what=what, hint=hint))
+    return Condition(name=issue.audience, rule=rule or {})
+
+
+def _unaskable(issue: Issue, rules: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """A problem for each block whose readers could become others while the letter is sent."""
+    return [
+        Problem(
+            at=block.at,
+            what=f"{block.condition!r} asks what somebody received, which changes while letters are sent",
+            hint="choose by it in audience: of a letter of its own",
+        )
+        for block in issue.blocks
+        if any(isinstance(leaf, Received) for leaf in leaves(from_data(rules.get(block.condition, {"all": []}))))
+    ]
 
 
 def _silence(issue: Issue, theme: Theme) -> list[Problem]:

@@ -1,0 +1,87 @@
+"""Segments on the command line: rules in words, counts, samples, and mistakes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acceptance.workplace import ISSUE, Workplace
+from tests.leaks import leaks_in
+
+RULES = """workplace = { tags = "workplace" }
+
+[german]
+language = "de"
+not = { segment = "workplace" }
+"""
+
+
+@pytest.fixture
+def listed(workplace: Workplace) -> Workplace:
+    """A newsletter with the sample list."""
+    workplace.ready()
+    return workplace
+
+
+def write_rules(workplace: Workplace, text: str) -> None:
+    (workplace.root / "subscribers" / "segments.toml").write_text(text, encoding="utf-8")
+
+
+def test_segments_are_counted_for_machines(listed: Workplace) -> None:
+    write_rules(listed, RULES)
+    everyone, workplace, german = listed.done("subscribers", "segments", "--count", "--json").data
+    assert everyone == {"name": "everyone", "rule": "is on the list", "people": 37, "mailable": 33}
+    assert workplace == {"name": "workplace", "rule": "is tagged workplace", "people": 10, "mailable": 10}
+    assert german["rule"] == "has language de and not (is tagged workplace)"
+    assert 0 < german["mailable"] <= german["people"] < 37
+
+
+def test_rules_can_be_listed_without_a_list(workplace: Workplace) -> None:
+    workplace.done("init", str(workplace.root))
+    found = workplace.done("subscribers", "segments", "--json").data
+    assert found == [
+        {"name": "everyone", "rule": "is on the list"},
+        {"name": "workplace", "rule": "is tagged workplace"},
+    ]
+    assert "newsletter db upgrade" in workplace.run("subscribers", "segments", "--count").stderr
+
+
+def test_a_sample_is_the_same_each_time_and_shows_no_address(listed: Workplace) -> None:
+    words = ("subscribers", "segments", "workplace", "--sample", "3")
+    said = listed.done(*words, "--json")
+    (found,) = said.data
+    assert len(found["sample"]) == 3
+    assert all(each.keys() == {"address", "tags"} and each["tags"] == ["workplace"] for each in found["sample"])
+    assert all(each["address"][1:] == "•••@example.org" for each in found["sample"])
+    assert leaks_in(said.stdout) == []
+    assert listed.done(*words, "--json").stdout == said.stdout
+    shown = listed.done(*words).stdout
+    assert leaks_in(shown) == []
+    assert shown.count("•••@example.org") == 3
+
+
+def test_a_mistake_names_its_line_and_the_way_out(listed: Workplace) -> None:
+    write_rules(
+        listed, '# groups\nworkplace = { tags = "workplace" }\nfar = { any = [\n  { zone = "Africa/Nairoby" },\n] }\n'
+    )
+    said = listed.run("subscribers", "segments")
+    assert said.exit_code == 2
+    assert "subscribers/segments.toml:4: far.any.zone: no time zone is called 'Africa/Nairoby'" in said.stderr
+    assert "did you mean 'Africa/Nairobi'?" in said.stderr
+
+
+def test_an_unknown_segment_gets_the_nearest_name(listed: Workplace) -> None:
+    said = listed.run("subscribers", "segments", "worklpace")
+    assert said.exit_code == 1
+    assert "did you mean 'workplace'?" in said.stderr
+
+
+def test_who_received_a_letter_is_a_segment(listed: Workplace) -> None:
+    more = f'had = {{ received = "{ISSUE}@1" }}\nlater = {{ not = {{ received = "{ISSUE}" }} }}\n'
+    write_rules(listed, f'workplace = {{ tags = "workplace" }}\n{more}')
+    count = ("subscribers", "segments", "--count", "--json")
+    assert [each["mailable"] for each in listed.done(*count).data] == [33, 10, 0, 33]
+    listed.done("plan", ISSUE, "--yes")
+    listed.done("send", ISSUE, "--yes")
+    assert [each["mailable"] for each in listed.done(*count).data] == [33, 10, 33, 0]
+    (had,) = listed.done("subscribers", "segments", "had", "--sample", "1", "--json").data
+    assert had["sample"][0]["received"] == [f"{ISSUE}@1"]
