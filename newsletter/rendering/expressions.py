@@ -85,13 +85,13 @@ def read_expression(source: str) -> Expression:
     if not source or len(source) > MAX_LENGTH:
         raise BadExpression(
             "an empty expression" if not source else f"an expression of {len(source)} characters",
-            "write e.g. {{ first_name | default('friend') }}",
+            "write e.g. {{ first_name | default('reader') }}",
         )
     try:
         template = _ENVIRONMENT.parse("{{ " + source + " }}")
     except TemplateError as err:
         raise BadExpression(
-            f"cannot read {{{{ {source} }}}}: {err.message}", "write e.g. {{ first_name | default('friend') }}"
+            f"cannot read {{{{ {source} }}}}: {err.message}", "write e.g. {{ first_name | default('reader') }}"
         ) from err
     body = template.body
     if len(body) != 1 or not isinstance(body[0], nodes.Output) or len(body[0].nodes) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -186,6 +187,29 @@ def test_a_new_letter_is_called_new(repository: Repository, runner: Make) -> Non
     ran, _ = review(repository, runner, event)
     assert f"### {MONDAY}-new" in ran.summary
     assert "There was no such letter before." in ran.summary
+
+
+def test_who_would_get_it_is_counted_by_the_program_of_the_main_branch(
+    repository: Repository, runner: Make, tmp_path: Path
+) -> None:
+    list_of_people = f"sqlite:///{tmp_path}/people.db"
+    environment = {"NEWSLETTER_DATABASE_URL": list_of_people, "PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]}
+    for words in (
+        ("db", "upgrade"),
+        ("subscribers", "import", "subscribers/sample.csv", "--evidence", "invented for a test"),
+    ):
+        done = subprocess.run(["./nl", *words], cwd=repository.work, env=environment, check=False, capture_output=True)
+        assert done.returncode == 0, done.stderr
+    event = repository.propose("letter", {"nl": ("exec", "echo mine; exit 1; exec")})
+    ran, _ = review(
+        repository,
+        runner,
+        event,
+        variables={"NEWSLETTER_SEND": "on"},
+        secrets={"NEWSLETTER_DATABASE_URL": list_of_people},
+    )
+    assert ran.results == {"letters": "failure", "recipients": "success"}
+    assert "| everyone | 33 |" in ran.summary
 
 
 def test_a_fork_gets_no_numbers_and_nothing_secret(repository: Repository, runner: Make) -> None:

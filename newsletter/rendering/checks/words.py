@@ -96,7 +96,7 @@ CHECKS = (
         id="placeholder",
         level=Level.ERROR,
         about="what was to be filled in: TK, TODO, lorem ipsum, [name], ???",
-        fix="write what belongs there; a reader's own name is {{ first_name | default('friend') }}",
+        fix="write what belongs there; a reader's own name is {{ first_name | default('reader') }}",
         find=_placeholder,
     ),
     Check(
