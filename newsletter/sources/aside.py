@@ -11,5 +11,5 @@ def put_aside(files: Workspace, name: str, content: bytes) -> None:
     """Keep *content* as the file *name* of the folder, which Git ignores from its first file on."""
     ignore = f"{FOLDER}/.gitignore"
     if files.optional(ignore) is None:
-        files.write(ignore, b"*\n", replace=True)
-    files.write(f"{FOLDER}/{name}", content, replace=True)
+        files.write(ignore, b"*\n", replace=True)  # it looks after itself, in every newsletter
+    files.write(f"{FOLDER}/{name}", content, replace=True, secret=True)

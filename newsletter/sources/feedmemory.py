@@ -10,10 +10,11 @@ from hashlib import sha256
 from typing import Any
 
 from newsletter.errors import NewsletterError
+from newsletter.sources.aside import FOLDER, put_aside
 from newsletter.sources.files import Workspace
 
-FOLDER = ".newsletter"
-FILE = f"{FOLDER}/feeds.json"
+_NAME = "feeds.json"
+FILE = f"{FOLDER}/{_NAME}"
 _VERSION = 1
 _MOST = {"id": 2000, "link": 2001, "title": 1000, "summary": 4000}  # characters
 _MAX_ENTRIES = 500
@@ -74,11 +75,8 @@ class Memory:
     def save(self) -> None:
         """Write it. Raises NewsletterError."""
         feeds = {key: _plain(each) for key, each in sorted(self._feeds.items())}
-        ignore = f"{FOLDER}/.gitignore"
-        if self._workspace.optional(ignore) is None:
-            self._workspace.write(ignore, b"*\n")  # the folder looks after itself, in every newsletter
         content = json.dumps({"version": _VERSION, "feeds": feeds}, indent=1)
-        self._workspace.write(FILE, content.encode(), replace=True, secret=True)
+        put_aside(self._workspace, _NAME, content.encode())
 
 
 def _key(url: str) -> str:
