@@ -209,7 +209,7 @@ def doubling(times: int) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        nested(DEEPEST),
+        nested(DEEPEST - 1),
         chain(2 * DEEPEST - 1),
         backwards(2 * DEEPEST - 1),
         f"x = {{ tags = {['a'] * (MOST_PARTS - 2)} }}",
@@ -223,7 +223,7 @@ def test_rules_may_go_up_to_their_bounds(text):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        (nested(DEEPEST + 1), "nested too deeply"),
+        (nested(DEEPEST), "nested too deeply"),
         (nested(5000), "nested too deeply"),
         ("x = { any = " + "[" * 5000 + "]" * 5000 + " }", "nested too deeply"),
         (chain(2 * DEEPEST), "nested too deeply"),
