@@ -34,7 +34,12 @@ _MEANT = {
 _CONSENT = ("state", "status", "suppressed")
 _NOBODYS = ("commitment", "commitments", "name", "first_name", "email")  # read into fields of their own, or not kept
 _LONG_KEYS = [key for key in KEYS if len(key) > len("zone")]  # a slip in one of them is unlikely to be another word
-_LETTER = re.compile(r"([a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)?)(?:@([1-9][0-9]{0,5}))?", re.ASCII)
+# A letter is named by its day and its title, a part of a series by the series and its own name.
+_LETTER = re.compile(
+    r"(\d{4}-\d{2}-\d{2}(?:-[a-z0-9]+)+|[a-z][a-z0-9]*(?:-[a-z0-9]+)*\.[a-z0-9]+(?:-[a-z0-9]+)*)"
+    r"(?:@([1-9][0-9]{0,5}))?",
+    re.ASCII,
+)
 _OTHERS = "every other key is a field of your own and wants a text"
 
 Refuse = Callable[[Place, str, str], SettingsError]  # where, what, what to do

@@ -41,11 +41,6 @@ class SqlSegments:
             found = [person(row) for row in connection.execute(query.order_by(subscribers.c.id).limit(limit))]
             return with_received(connection, found, rule)
 
-    def letters(self) -> list[str]:
-        """The ids of all letters that were ever planned."""
-        with self._db.reading() as connection:
-            return list(connection.execute(select(issues.c.issue_id).order_by(issues.c.no)).scalars())
-
 
 def with_received(connection: Connection, people: Iterable[Subscriber], rule: Predicate) -> list[Subscriber]:
     """*people*, each with those letters of *rule* that they have or may have."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from newsletter.rendering.edition import edition_hash
 from tests.acceptance.workplace import ISSUE, Workplace
 from tests.leaks import leaks_in
 
@@ -85,3 +88,86 @@ def test_who_received_a_letter_is_a_segment(listed: Workplace) -> None:
     assert [each["mailable"] for each in listed.done(*count).data] == [33, 10, 33, 0]
     (had,) = listed.done("subscribers", "segments", "had", "--sample", "1", "--json").data
     assert had["sample"][0]["received"] == [f"{ISSUE}@1"]
+
+
+LETTER = "2026-11-24-a-correction"
+
+
+def correction(workplace: Workplace, audience: str, block: str = "::: takeaway") -> None:
+    text = f"""---
+title: A correction
+subject: We had a date wrong on Monday
+preheader: The talk is on Thursday, and not on Wednesday.
+send: 2026-11-24 08:00
+audience: {audience}
+---
+
+{block}
+The talk is on Thursday.
+:::
+"""
+    (workplace.root / "issues" / f"{LETTER}.md").write_text(text, encoding="utf-8")
+
+
+def test_a_correction_goes_to_those_who_have_the_letter(listed: Workplace) -> None:
+    listed.done("plan", ISSUE, "--yes")
+    listed.done("send", ISSUE, "--yes", now="2026-11-23T08:30:00+00:00")  # not all of the world is due yet
+    had = len(listed.outbox())
+    assert 0 < had < 33
+    correction(listed, f"received:{ISSUE}@1")
+    listed.done("approve", LETTER)
+    listed.done("plan", LETTER, "--yes", now="2026-11-23T08:40:00+00:00")
+    listed.done("send", LETTER, "--yes", now="2026-11-24T20:00:00+00:00")
+    assert len(listed.outbox(LETTER)) == had
+
+
+@pytest.mark.parametrize(
+    ("audience", "what", "hint"),
+    [
+        ("received:2026-11-23-renew-your-gaols", "no such letter", f"did you mean '{ISSUE}'?"),
+        (f"received:{ISSUE}@one", "no segment", "known are: everyone, workplace"),
+    ],
+)
+def test_a_correction_for_an_unknown_letter_is_a_problem(
+    listed: Workplace, audience: str, what: str, hint: str
+) -> None:
+    correction(listed, audience)
+    said = listed.run("check", LETTER)
+    assert said.exit_code == 3
+    assert f"{LETTER}.md:6: error: " in said.stdout
+    assert what in said.stdout
+    assert hint in said.stdout
+
+
+def test_a_block_cannot_be_chosen_by_what_changes_meanwhile(listed: Workplace) -> None:
+    write_rules(listed, f'had = {{ received = "{ISSUE}" }}\nnew = {{ joined = {{ after = 2026-11-01 }} }}\n')
+    correction(listed, "everyone", '::: takeaway {for="segment:had"}')
+    said = listed.run("check", LETTER)
+    assert said.exit_code == 3
+    assert f"{LETTER}.md:9: error: 'segment:had' asks what somebody received" in said.stdout
+    correction(listed, "everyone", '::: takeaway {for="segment:new"}')
+    assert "segment:new" not in listed.run("check", LETTER).stdout
+    assert "The talk is on Thursday." in listed.done("render", LETTER, "--as", "ada@example.org", "--text").stdout
+
+
+def test_an_edition_cannot_name_others_than_its_letter(listed: Workplace) -> None:
+    correction(listed, f"received:{ISSUE}")
+    listed.done("approve", LETTER)
+    folder = listed.root / "issues"
+    edition, approval = folder / f"{LETTER}.edition" / "edition.json", folder / f"{LETTER}.approval.toml"
+    before = edition.read_bytes()
+    forged = re.sub(rb'\{\s*"received": "[^"]*"\s*\}', b'{"all": []}', before)
+    assert forged != before
+    edition.write_bytes(forged)
+    approval.write_text(approval.read_text().replace(edition_hash(before), edition_hash(forged)))
+    said = listed.run("plan", LETTER, "--yes")
+    assert said.exit_code == 3
+    assert "the edition was not made from this letter" in said.stderr
+
+
+def test_a_letter_that_is_misspelt_in_a_rule_is_told(listed: Workplace) -> None:
+    write_rules(listed, 'again = { not = { received = "2026-11-23-renew-our-goals" } }\n')
+    said = listed.run("subscribers", "segments", "--count", "--json")
+    assert said.exit_code == 2
+    assert "segments.toml:1: again.not.received: there is no letter" in said.stderr
+    assert f"did you mean '{ISSUE}'?" in said.stderr
