@@ -89,8 +89,9 @@ def test_a_word_document(letters):
 
 
 def test_footnotes_of_word_are_kept(letters):
-    note = f'<w:footnotes xmlns:w="{WORD}"><w:footnote w:id="7"><w:p><w:r><w:t>It was oak.</w:t></w:r></w:p></w:footnote></w:footnotes>'
-    more = '<w:p><w:r><w:t>A chair</w:t></w:r><w:r><w:footnoteReference w:id="7"/></w:r><w:r><w:t> stood.</w:t></w:r></w:p>'
+    said = '<w:footnote w:id="7"><w:p><w:r><w:t>It was oak.</w:t></w:r></w:p></w:footnote>'
+    note = f'<w:footnotes xmlns:w="{WORD}">{said}</w:footnotes>'
+    more = '<w:p><w:r><w:t>A chair</w:t><w:footnoteReference w:id="7"/><w:t> stood.</w:t></w:r></w:p>'
     draft, said = bring(letters, "a.docx", as_docx(TWO, more=more, members={"word/footnotes.xml": note.encode()}))
     assert "A chair\\[1] stood.\n" in draft
     assert "\n::: text\n1. It was oak.\n:::\n" in draft
@@ -125,7 +126,8 @@ def test_tables_of_data_become_lines_and_others_vanish(letters):
 def test_of_a_page_only_words_are_taken(letters):
     page = (
         "<!doctype html><title>Not this</title><style>x{}</style><h1>T</h1><script>alert(1)</script><p onclick=x>A"
-        "<br>b<br><br>c<svg><text>no</text></svg><iframe src=https://a.example/v></iframe>\u202e\u2028d<pre>e\n  f</pre>"
+        "<br>b<br><br>c<svg><text>no</text></svg><iframe src=https://a.example/v></iframe>"
+        "\u202e\u2028d<pre>e\n  f</pre>"
     )
     draft, said = bring(letters, "a.html", page.encode())
     assert draft.endswith("A\\\nb\n\nc d\n\n```\ne\n  f\n```\n:::\n")
@@ -209,14 +211,14 @@ def outside() -> bytes:
 DOCUMENTS = {
     "too much within": (bomb, "unpacked it would be more"),
     "too much XML": (xml_bomb, "unpacked it would be more"),
-    "too many members": (lambda: as_docx(TWO, members={f"a{n}": b"" for n in range(2001)}), "unpacked it would be more"),
+    "too many members": (lambda: as_docx(TWO, members={f"a{n}": b"" for n in range(2001)}), "unpacked it would be"),
     "a size that is not true": (lying, "it is no Word document"),
     "entities": (with_entities, "declares a document type"),
     "a document type": (outside, "declares a document type"),
     "elements too deep": (lambda: as_docx(TWO, more="<w:sdt>" * 200 + "</w:sdt>" * 200), "too deep"),
     "XML that is none": (lambda: as_docx(TWO, more="<w:p>"), "damaged"),
     "a cut archive": (lambda: as_docx(TWO)[:-40], "it is no Word document"),
-    "a changed byte": (lambda: as_docx(TWO).replace(b"<w:", b"<x:").replace(b"PK\x01\x02", b"PK\x01\x03", 1), "it is no Word document"),
+    "a changed byte": (lambda: as_docx(TWO).replace(b"PK\x01\x02", b"PK\x01\x03", 1), "it is no Word document"),
 }  # fmt: skip
 
 
