@@ -255,7 +255,7 @@ def _run(bit: Bit, links: list[str]) -> str:
     looks = {"strong": "<w:b/>", "em": "<w:i/>", "both": "<w:b/><w:i/>"}.get(bit.style, "")
     text = ("" if bit.glued else " ") + bit.text
     run = f'<w:r><w:rPr>{looks}</w:rPr><w:t xml:space="preserve">{html.escape(text)}</w:t></w:r>'
-    if bit.style not in LINKS:
+    if bit.style in ("", "strong", "em", "code", "both"):
         return run
     links.append(bit.style)
     return f'<w:hyperlink r:id="r{len(links) - 1}">{run}</w:hyperlink>'

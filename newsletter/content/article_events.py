@@ -77,11 +77,11 @@ def article_of(events: Iterable[Event], *, title: str = "") -> Article:
     builder = _Builder()
     for what, value, attributes in events:
         if what == "text":
-            builder.text(value)
+            builder.say(value)
         elif what == "open":
-            builder.open(value, attributes)
+            builder.begin(value, attributes)
         else:
-            builder.close(value)
+            builder.end(value)
     return Article(parts=tuple(builder.finish()), title=" ".join(showable(title).split()))
 
 
@@ -114,7 +114,7 @@ class _Builder:
         self._told: set[str] = set()
         self._linked = 0  # characters since the last link began
 
-    def text(self, text: str) -> None:
+    def say(self, text: str) -> None:
         shown = showable(text)
         if shown != text:
             self._remark("characters that no letter can show were left out", once=True)
@@ -123,7 +123,7 @@ class _Builder:
         self._linked += len(shown.strip())
         self._append(shown)
 
-    def open(self, tag: str, attributes: Mapping[str, str]) -> None:
+    def begin(self, tag: str, attributes: Mapping[str, str]) -> None:
         if tag in _BLOCKS:
             self._end_paragraph()
         self._before.append((self._state, self._opens_frame(tag, attributes)))
@@ -140,7 +140,7 @@ class _Builder:
             case _ if tag in _FLATTENED:
                 self._remark(_FLATTENED[tag], once=True)
 
-    def close(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         if tag in _BLOCKS:
             self._end_paragraph()
         if tag in ("td", "th"):
@@ -251,7 +251,7 @@ class _Builder:
         instead = f"its description stands there: {words}" if words else "and it has no description"
         self._remark(f"a picture was left out, {instead} ({source}); a picture in a letter is a block of its own")
         self._append(" ")
-        self.text(words)
+        self.say(words)
         self._append(" ")
 
     def _end_row(self) -> None:

@@ -28,10 +28,15 @@ def markdown(parts: Iterable[Part], *, between: str = "\n\n") -> str:
     before: Part | None = None
     is_second = False  # two lists in a row would become one, if they had the same signs
     for part in parts:
-        is_second = isinstance(part, Listing) and isinstance(before, Listing) and not is_second
+        is_second = _are_alike(part, before) and not is_second
         blocks.append(_block(part, is_second=is_second))
         before = part
     return between.join(block for block in blocks if block)
+
+
+def _are_alike(part: Part, before: Part | None) -> bool:
+    """Whether the two are lists with the same signs."""
+    return isinstance(part, Listing) and isinstance(before, Listing) and part.ordered == before.ordered
 
 
 def _block(part: Part, *, is_second: bool) -> str:

@@ -103,9 +103,10 @@ def _block(section: Section, before: Sequence[Found]) -> Found:
 def _running(section: Section, before: Sequence[Found]) -> Found:
     """Running text: the first there is, is the letter's reflection."""
     is_first = isinstance(section.parts[0], Paragraph) and all(found.kind != "reflection" for found in before)
+    kind = "reflection" if is_first and not section.name else "text"
     title = _title(section)
     heading = () if title or not section.heading else (Heading(level=2, runs=section.heading),)
-    return Found(kind="reflection" if is_first else "text", attributes=title, parts=(*heading, *section.parts))
+    return Found(kind=kind, attributes=title, parts=(*heading, *section.parts))
 
 
 def _title(section: Section) -> tuple[tuple[str, str], ...]:

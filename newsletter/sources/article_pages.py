@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import reference
 
 from newsletter.errors import NewsletterError
-from newsletter.sources.articles import MAX_TEXT, Event, too_long
+from newsletter.sources.article_given import MAX_TEXT, Event, too_long
 
 if TYPE_CHECKING:
     from markdown_it.rules_block import StateBlock
@@ -31,10 +31,11 @@ _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f]")
 _KNOWN = frozenset(
     re.findall(
         r"\w+",
-        "a abbr address article aside audio b bdi bdo blockquote br caption center cite code col colgroup dd del details "
-        "dfn div dl dt em embed figcaption figure font footer form h1 h2 h3 h4 h5 h6 header hr i iframe img ins kbd li "
-        "main mark nav noscript object ol p picture pre q s samp script section small source span strike strong style sub "
-        "summary sup svg table tbody td tfoot th thead tr tt u ul var video",
+        "a abbr address article aside audio b bdi bdo blockquote br caption center cite code col colgroup dd del "
+        "details dfn div dl dt em embed figcaption figure font footer form h1 "
+        "h2 h3 h4 h5 h6 header hr i iframe img ins kbd li "
+        "main mark nav noscript object ol p picture pre q s samp script section small source span strike strong "
+        "style sub summary sup svg table tbody td tfoot th thead tr tt u ul var video",
     )
 )
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)

@@ -11,8 +11,8 @@ from typing import Any
 from xml.parsers import expat
 
 from newsletter.errors import NewsletterError
+from newsletter.sources.article_given import Given
 from newsletter.sources.article_pages import read_page
-from newsletter.sources.articles import Read
 
 MAX_MEMBERS = 2_000
 MAX_UNPACKED = 100_000_000  # bytes of all members
@@ -25,14 +25,13 @@ p[style-name='Title'] => h1:fresh
 p[style-name='Quote'] => blockquote > p:fresh
 p[style-name='Intense Quote'] => blockquote > p:fresh
 """
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
 class _Refused(Exception):
     """Something no document of an article has."""
 
 
-def read_word(raw: bytes, *, name: str) -> Read:
+def read_word(raw: bytes, *, name: str) -> Given:
     """The article in the document *raw*."""
     if raw.startswith(b"\xd0\xcf\x11\xe0"):
         hint = "take the password off, or open it and save it as .docx"
@@ -52,7 +51,7 @@ def read_word(raw: bytes, *, name: str) -> Read:
     if left_out:
         shown = " ".join(list(left_out)[:20])
         notes += (f"{left_out.total()} words of the document could not be read, such as: {shown}",)
-    return Read(name=name, events=events, notes=notes)
+    return Given(name=name, events=events, notes=notes)
 
 
 def _looked_through(archive: zipfile.ZipFile) -> Counter[str]:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from newsletter.errors import NewsletterError
+from newsletter.sources.article_given import MAX_TEXT, Given, too_long
 
 MAX_BYTES = 5_000_000
-MAX_TEXT = 200_000  # characters; a letter cannot have more
-
-# What happens ("open", "close", "text"), the tag or the text, the tag's attributes.
-Event = tuple[str, str, Mapping[str, str]]
 
 _KINDS = {
     ".md": "Markdown",
@@ -43,18 +38,7 @@ _PAGE = re.compile(r"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html)\b", re.IGN
 _TAG = re.compile(r"<[A-Za-z!/]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What a file gives: either `lines`, a plain text, or `events`. `title` is what it says outside of its text."""
-
-    name: str
-    lines: str | None = None
-    events: list[Event] = field(default_factory=list)
-    title: str = ""
-    notes: tuple[str, ...] = ()
-
-
-def read_article(path: Path) -> Read:
+def read_article(path: Path) -> Given:
     """The article in the file *path*. Raises NewsletterError, where it is not what its ending says or too much."""
     at = path.name
     kind = _KINDS.get(path.suffix.lower())
@@ -78,17 +62,11 @@ def read_article(path: Path) -> Read:
     if kind != "HTML" and len(text) > MAX_TEXT:
         raise too_long(at)
     if kind == "plain text":
-        return Read(name=at, lines=text, notes=notes)
+        return Given(name=at, lines=text, notes=notes)
     from newsletter.sources.article_pages import read_markdown, read_page  # noqa: PLC0415 - so do these
 
     title, events, said = read_page(text, at=at) if kind == "HTML" else read_markdown(text, at=at)
-    return Read(name=at, events=events, title=title, notes=(*notes, *said))
-
-
-def too_long(at: str) -> NewsletterError:
-    """The error for an article that is no letter."""
-    hint = "make several files of it, one for each letter"
-    return NewsletterError(f"more than {MAX_TEXT // 1000} kB of text, and no letter may have more", at=at, hint=hint)
+    return Given(name=at, events=events, title=title, notes=(*notes, *said))
 
 
 def _bytes(path: Path) -> bytes:
