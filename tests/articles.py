@@ -127,6 +127,31 @@ piece = st.one_of(
 pieces = st.lists(piece, min_size=1, max_size=6)
 
 
+TAGS = (
+    *("p", "div", "h1", "h2", "h3", "ul", "ol", "li", "li", "blockquote", "pre", "table", "tr", "td", "th", "section"),
+    *("b", "strong", "em", "code", "sup", "del", "span", "a href=https://a.example", "a href=javascript:x", "dl", "dt"),
+)
+tree = st.recursive(
+    st.one_of(words, st.sampled_from(("<br>", "<hr>"))).map(lambda leaf: (leaf,)),
+    lambda inner: st.tuples(st.sampled_from(TAGS), st.lists(inner, min_size=1, max_size=4)),
+    max_leaves=25,
+)
+
+
+def tree_as_html(tree) -> str:
+    """Tags within tags, whether or not a page could have them so."""
+    if len(tree) == 1:
+        return tree[0] if tree[0] in ("<br>", "<hr>") else html.escape(tree[0])
+    return f"<{tree[0]}>" + "".join(map(tree_as_html, tree[1])) + f"</{tree[0].split()[0]}>"
+
+
+def tree_says(tree) -> str:
+    """The text of a tree."""
+    if len(tree) == 1:
+        return "" if tree[0] in ("<br>", "<hr>") else tree[0]
+    return "".join(map(tree_says, tree[1]))
+
+
 def said(pieces: list[Piece]) -> list[str]:
     """The words of *pieces*."""
     return "\n".join(_bits(one) for piece in pieces for one in piece.lines).split()

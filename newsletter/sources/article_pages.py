@@ -144,12 +144,13 @@ def read_markdown(text: str, *, at: str) -> tuple[str, list[Event], tuple[str, .
         text = text[head.end() :]
     reader = _Reader("commonmark", {"html": True, "maxNesting": DEEPEST + 10}).enable(["table", "strikethrough"])
     reader.block.ruler.at("reference", _reference)
+    # Before signs that were escaped become like all others.
+    reader.core.ruler.before("text_join", "footnotes", lambda state: _number_footnotes(state.tokens))
     tokens = reader.parse(text)
     if any(token.level >= DEEPEST for token in tokens):
         hint = "were many > pasted at the beginnings of its lines?"
         raise NewsletterError("quotations or lists too deep within each other", at=at, hint=hint)
     _keep_words(tokens)
-    _number_footnotes(tokens)
     _, events, said = read_page(f"<html><body>{reader.renderer.render(tokens, reader.options, {})}", at=at)
     return title, events, (*notes, *said)
 

@@ -112,6 +112,22 @@ def test_html(folder, pieces):
 
 
 @often
+@given(tree=articles.tree)
+@example(tree=("pre", [(":::\n{{x}}",)]))
+@example(tree=("ul", [("li", [("pre", [("```\n:::\n~~~",)])])]))
+@example(tree=("ul", [("li", [("a",), ("ol", [("li", [("b",), ("pre", [("<!-- c\n\nd",)]), ("e",)])])])]))
+def test_tags_within_each_other(folder, tree):
+    """Where words end is the page's affair here; which signs there are, is not."""
+    text = articles.tree_says(tree)
+    if not re.search(r"\w", text):
+        return
+    signs = re.compile(r"[|\s—\u2013―,-]")
+    page = f"<p>before</p>{articles.tree_as_html(tree)}<p>after</p>"
+    found = signs.sub("", "".join(drafted(written(folder, "a.html", page))))
+    assert found == signs.sub("", f"before{text}after")
+
+
+@often
 @given(pieces=articles.pieces.map(articles.spaced))
 @also_hard
 def test_markdown(folder, pieces):
