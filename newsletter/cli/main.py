@@ -20,7 +20,10 @@ from newsletter.errors import INTERNAL_ERROR, NewsletterError
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Letters": {
         "init": ("newsletter.cli.system:init", "Start a newsletter in FOLDER."),
-        "new": ("newsletter.cli.issue:new", "Begin a new letter called TITLE."),
+        "new": (
+            "newsletter.cli.issue:new",
+            "Begin a new letter called TITLE, or after the title of the article that it is made of.",
+        ),
         "assemble": ("newsletter.cli.assemble:assemble", "Make a week's draft from prepared blocks."),
         "blocks": ("newsletter.cli.assemble:blocks", "Show the block library: what was used when, and what is next."),
         "calendar": ("newsletter.cli.calendar:calendar", "Show the coming weeks: letters, observances, gaps."),
