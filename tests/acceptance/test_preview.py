@@ -209,7 +209,7 @@ def test_problems_come_with_their_lines_and_a_way_to_the_editor(
         ("newsletter.toml", "[sender]", "[sender", (12, "at line 12")),
         ("newsletter.toml", 'time = "08:00"', 'time = "late"', (24, "[schedule] time: 'late' is not a time")),
         ("newsletter.toml", "list_id", "list_name", (12, "[sender]: unknown key 'list_name'")),
-        ("subscribers/segments.toml", 'tags = "', 'tag = "', (4, "there is no 'tag'")),
+        ("subscribers/segments.toml", 'tags = "', 'tag = "', (5, "there is no 'tag'")),
         ("templates/letter/page.html.j2", "<body", "{{ nothing.at.all }}<body", (29, "the template fails")),
         ("templates/letter/page.html.j2", "<body", "{% endif %}<body", (29, "the template fails")),
         ("templates/letter/base.css", "body { margin", "@import 'x';\nbody { margin", (4, "will not survive")),
