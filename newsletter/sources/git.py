@@ -54,7 +54,7 @@ def _git(root: Path, *words: str, patience_s: float = 5) -> subprocess.Completed
 def as_of(root: Path, revision: str) -> Iterator[Path]:
     """A folder with what *root* was at *revision*, for as long as it is needed.
 
-    Raises NotFound if there is no such revision, or no repository.
+    Raises NotFound if there is no such revision, or no repository, and NewsletterError if it has links that lead out.
     """
     known = _git(root, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}")
     if known is None or known.returncode != 0:
@@ -65,6 +65,13 @@ def as_of(root: Path, revision: str) -> Iterator[Path]:
         if made is None or made.returncode != 0:
             raise NewsletterError("Git does not give the files of that revision", at=revision)
         place = Path(folder) / "files"
-        with tarfile.open(packed) as archive:
-            archive.extractall(place, filter="data")
+        try:
+            with tarfile.open(packed) as archive:
+                archive.extractall(place, filter="data")
+        except tarfile.FilterError as error:
+            raise NewsletterError(
+                f"that revision has a link that leads out of it: {error.tarinfo.name}",
+                at=revision,
+                hint="compare with a revision in which it is a file",
+            ) from error
         yield place

@@ -34,3 +34,13 @@ def test_the_author_is_a_name_and_never_an_address(tmp_path: Path) -> None:
     assert git.author(tmp_path) == "Ada Example"
     subprocess.run(["git", "-C", str(tmp_path), "config", "user.name", "ada@example.org"], check=True)
     assert "@" not in git.author(tmp_path)
+
+
+def test_a_revision_with_a_link_that_leads_out_is_refused_in_words(tmp_path: Path) -> None:
+    repository = ["git", "-C", str(tmp_path), "-c", "user.name=Ada Example", "-c", "user.email=ada@example.org"]
+    subprocess.run([*repository, "init", "--quiet"], check=True)
+    (tmp_path / "out").symlink_to("/etc/hostname")
+    subprocess.run([*repository, "add", "out"], check=True)
+    subprocess.run([*repository, "commit", "--quiet", "--message", "A link"], check=True)
+    with pytest.raises(NewsletterError, match="leads out of it"), git.as_of(tmp_path, "HEAD"):
+        pass
