@@ -25,18 +25,24 @@ def read_event(record: Record) -> Event | None:
     told = within(record, "event-data") or record
     kind = text_of(told, "event")
     status = Status.BOUNCED if kind == "failed" and text_of(told, "severity") == "permanent" else _STATUSES.get(kind)
-    ref = text_of(within(told, "user-variables"), "ref")
+    ref = ref_of(told)
     if status is None or not ref:
         return None
     return Event(
         ref=ref,
         status=status,
         provider_id=text_of(within(within(told, "message"), "headers"), "message-id"),
-        reason=_reason(told),
+        reason=reason_of(told),
     )
 
 
-def _reason(told: Record) -> str:
+def ref_of(told: Record) -> str:
+    """The reference of the delivery that it is about."""
+    return text_of(within(told, "user-variables"), "ref")
+
+
+def reason_of(told: Record) -> str:
+    """What the recipient's server or Mailgun said; without addresses."""
     state = within(told, "delivery-status")
     code = str(state.get("code") or "")
     said = text_of(state, "description") or text_of(state, "message") or text_of(told, "reason")
