@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from newsletter.audience.news import Kind, News
 from newsletter.providers.http import redacted
-from newsletter.providers.mailgun_events import reason_of, ref_of
+from newsletter.providers.mailgun_events import failure, reason_of, ref_of
 from newsletter.providers.records import Record, text_of
 from newsletter.providers.walk import HOW, Page, Walk, heard, read_instant
 
@@ -27,14 +27,6 @@ LISTS = {
     "unsubscribes": (Kind.LEFT, "on Mailgun's list of those who left"),
     "complaints": (Kind.COMPLAINED, "on Mailgun's list of complaints"),
     "bounces": (Kind.HARD, "on Mailgun's list of bounces"),
-}
-# Why it failed for good. Everything else is about a day or a sender, such as a full mailbox or a blocked network.
-_FAILURES = {
-    "bounce": Kind.HARD,
-    "delayed-bounce": Kind.HARD,
-    "suppress-bounce": Kind.HARD,
-    "suppress-unsubscribe": Kind.LEFT,
-    "suppress-complaint": Kind.COMPLAINED,
 }
 _EVENTS = {"unsubscribed": Kind.LEFT, "complained": Kind.COMPLAINED}
 
@@ -76,10 +68,7 @@ def read_listed(name: str, record: Record, *, now: datetime) -> News | None:
 def read_told(record: Record, *, now: datetime) -> News | None:
     """The news in one event; by its delivery where it is one of ours, else by its address."""
     event = text_of(record, "event")
-    kind = _EVENTS.get(event)
-    if event == "failed":
-        gone = text_of(record, "severity") == "permanent"
-        kind = _FAILURES.get(text_of(record, "reason"), Kind.SOFT) if gone else Kind.SOFT
+    kind = failure(record) or _EVENTS.get(event)
     address = text_of(record, "recipient")
     if kind is None or not address:
         return None
