@@ -15,9 +15,11 @@ from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, connect
 from newsletter.providers.mailgun_answers import RULES, wait_in
 from newsletter.providers.mailgun_events import read_event
 from newsletter.providers.mailgun_form import MOST_RECIPIENTS, Entry, Form, forms
+from newsletter.providers.mailgun_suppressions import pages
 from newsletter.providers.merge import by_variant, fitting
-from newsletter.providers.records import text_of, within
+from newsletter.providers.records import Record, text_of, within
 from newsletter.providers.verdict import Meaning, Rule, judge
+from newsletter.providers.walk import Page, bounded, items, patiently, read_walk
 from newsletter.providers.wording import json_lines, label
 
 # Mailgun promises the events of a time in full once it is 30 minutes past; a quarter of an hour more for the
@@ -91,6 +93,12 @@ class Mailgun:
         """Payloads of webhooks or items of the events list, one JSON object a line."""
         return (event for record in json_lines(data) if (event := read_event(record)))
 
+    def departures(self, after: str, *, now: datetime) -> Iterator[Page]:
+        """Who left, bounced or complained since."""
+        walk = read_walk(after, now=now)
+        found = pages(walk, domain=self._domain, turned=self._turned, late=TRUSTED_AFTER, kept_for=KEPT_FOR)
+        return bounded(found)
+
     def examine(self) -> Iterator[Look]:
         """Whether the key is right and the domain may send. What is left of the quota, Mailgun does not tell."""
         answer = self._http.get(f"/v3/domains/{self._domain}")
@@ -158,28 +166,35 @@ class Mailgun:
             "event": "accepted OR rejected OR delivered OR failed",
             "tags": label(batch.letter.issue_id),
         }
-        path = f"/v3/{self._domain}/events?{urlencode(query)}"
+        yield None
+        for page in self._turned(f"/v3/{self._domain}/events?{urlencode(query)}"):
+            yield from (read_event(item) for item in page)
+            yield None
+
+    def _turned(self, path: str) -> Iterator[list[Record]]:
+        """The pages of a list, until one is empty or, as those of addresses may end, leads to itself as the last."""
         seen = set[str]()
         while path not in seen:
             seen.add(path)
             if self._stop():
-                raise ProviderBusy("stopped before all of Mailgun's events were seen", hint="run it again")
-            yield None
-            answer = self._http.get(path)
-            items = answer.record.get("items")
-            if answer.status != 200 or not isinstance(items, list):
+                raise ProviderBusy("stopped before all of Mailgun's list was seen", hint="run it again")
+            answer = patiently(self._http, path)
+            if answer.status != 200:
                 raise self._error(judge(RULES, [answer.status], answer.text("message")), answer)
-            if not items:
+            page = items(answer, "items", of="Mailgun")
+            if not page:
                 return
-            yield from (read_event(item) for item in items if isinstance(item, dict))
+            yield page
             path = self._following(answer)
-        raise ProviderBusy("Mailgun's list of events goes in a circle", hint="try again later")
+            if path in seen and path == within(answer.record, "paging").get("last"):
+                return
+        raise ProviderBusy("Mailgun's list goes in a circle", hint="try again later")
 
     def _following(self, answer: Answer) -> str:
         """Where the next page is. Raises ProviderRefused if that is elsewhere: our key goes along."""
         following = text_of(within(answer.record, "paging"), "next")
         if not following.startswith(f"{self._http.url}/"):
-            raise ProviderRefused("Mailgun's events go on at another address", hint="check mailgun.url and region")
+            raise ProviderRefused("Mailgun's list goes on at another address", hint="check mailgun.url and region")
         return following
 
     def _error(self, rule: Rule, answer: Answer) -> NewsletterError:
