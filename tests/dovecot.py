@@ -49,6 +49,7 @@ first_valid_uid = 1
 first_valid_gid = 1
 mail_location = maildir:~/Maildir
 mail_max_userip_connections = 50
+mail_fsync = never
 namespace inbox {{
   inbox = yes
   separator = {separator}
@@ -74,6 +75,10 @@ service imap-login {{
 }}
 service anvil {{
   chroot =
+  # Else whoever was refused once waits.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service stats {{
   chroot =
@@ -152,7 +157,7 @@ class Dovecot:
     def subjects(self, user: str, folder: str = "INBOX") -> list[str]:
         """The subjects of what lies in a folder, in order; a * in front of those that are marked as read."""
         with self.client(user) as client:
-            if client.select(f'"{folder}"', readonly=True)[0] != "OK":
+            if client.select(f'"{folder}"', readonly=True)[1] == [b"0"]:
                 return []
             told = client.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])")[1]
         return [

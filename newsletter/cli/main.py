@@ -54,6 +54,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "newsletter.cli.subscribers:subscribers",
             "The list: import, export, add, show, stats, segments.",
         ),
+        "inbox": ("newsletter.cli.inbox:inbox", "Read the mailbox: who leaves, what bounced, who complained."),
     },
     "Publishing": {
         "site": ("newsletter.cli.publish:site", "The public pages of letters: build."),

@@ -218,7 +218,8 @@ def _in_words(account: Account, broken: str, *, hint: str, refusals: bool = True
         raise SettingsError(why, at=account.place, hint=hint) from None
     except (imaplib.IMAP4.abort, OSError) as err:
         why = "no answer in time" if isinstance(err, TimeoutError) else type(err).__name__
-        raise NewsletterError(f"{broken} ({why})", at=account.place, hint=hint) from None
+        why = "it hung up, or speaks no IMAP" if isinstance(err, imaplib.IMAP4.abort) else why
+        raise NewsletterError(f"{broken}: {why}", at=account.place, hint=hint) from None
     except imaplib.IMAP4.error as err:
         if not refusals:
             raise
