@@ -46,6 +46,11 @@ def takes_whole(settings: Settings) -> bool:
     return settings.provider in ("outbox", "smtp")
 
 
+def tells(settings: Settings) -> tuple[str, ...]:
+    """What the provider tells of people when it is asked."""
+    return _TELLS.get(settings.provider, ())
+
+
 def _outbox(order: _Order) -> Provider:
     from newsletter.providers.outbox import Outbox
 
@@ -116,6 +121,12 @@ def _ses(order: _Order) -> Provider:
 
 
 _MAILGUN = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
+
+_TELLS: Mapping[str, tuple[str, ...]] = {
+    "mailgun": ("departures", "bounces", "complaints"),
+    "ses": ("bounces", "complaints"),
+    "resend": ("bounces", "complaints"),
+}
 
 _CARRIERS: Mapping[str, Callable[[_Order], Provider]] = {
     "outbox": _outbox,

@@ -54,6 +54,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "newsletter.cli.subscribers:subscribers",
             "The list: import, export, add, show, stats, segments.",
         ),
+        "sync": ("newsletter.cli.sync:sync", "Hear from the provider who left, bounced or complained."),
     },
     "Publishing": {
         "site": ("newsletter.cli.publish:site", "The public pages of letters: build."),

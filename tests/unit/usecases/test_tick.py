@@ -43,6 +43,7 @@ class World:
     courses: Mapping[str, Mapping[str, Deed] | Exception] = field(default_factory=dict)
     sends: Mapping[int, Deed | tuple[Deed, ...]] = field(default_factory=dict)  # what lanes tell, one after the other
     doubts: Mapping[int, Deed] = field(default_factory=dict)
+    heard: Mapping[str, int] | Exception | None = None
     still_held: Mapping[str, int] = field(default_factory=dict)
     taken: bool = False
     lost: Exception | None = None
@@ -68,6 +69,12 @@ class World:
         if self.lost:
             raise self.lost
         self.log.append(f"end: {said}")
+
+    def hear(self) -> Mapping[str, int]:
+        self.log.append("hear") if self.heard is not None else None
+        if isinstance(self.heard, Exception):
+            raise self.heard
+        return self.heard or {}
 
     def letters(self, *, now: datetime) -> list[str]:
         assert now == NOW
