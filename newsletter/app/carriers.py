@@ -95,6 +95,7 @@ def _mailgun(order: _Order) -> Provider:
         url=here["url"] or _MAILGUN[here["region"]],
         domain=here["domain"],
         sandbox=here["sandbox"],
+        leave_by_provider=order.settings.leave_mode == "provider",
         api_key=order.secret("NEWSLETTER_MAILGUN_API_KEY"),
         stop=order.stop,
         clock=order.clock,
