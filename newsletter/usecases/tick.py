@@ -110,6 +110,8 @@ class _Work:
 
     def hear(self) -> None:
         """Hear from the provider; where it cannot be heard, letters leave all the same."""
+        if self.ticker.stop():
+            return
         with self._telling("sync"):
             self.heard = self.ticker.hands.hear()
 
