@@ -218,7 +218,7 @@ def test_a_provider_that_writes_no_way_to_leave_is_refused(workplace: Workplace,
     path = workplace.root / "newsletter.toml"
     path.write_text(path.read_text().replace('mode = "own"', 'mode = "provider"'))
     workplace.done("approve", ISSUE)
-    workplace.done("plan", ISSUE)
+    workplace.done("plan", ISSUE, "--yes")
     with Cloud({"/": resend.resend}) as other:
         provide(workplace, f'name = "resend"\n\n[resend]\nurl = "{other.url}"\n')
         said = workplace.run("sync")
