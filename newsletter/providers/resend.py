@@ -122,7 +122,8 @@ class Resend:
             raise _error(answer)
         records = items(answer, "data", of="Resend")
         further = following(records, more=answer.record.get("has_more") is True, since=walk.since)
-        return heard(records, read_suppression, now=walk.began), further
+        news = heard(records, read_suppression, now=walk.began)
+        return [each for each in news if each.at >= walk.since], further
 
     def _call(self, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt | None]:
         if self._stop():
