@@ -29,7 +29,7 @@ _TAG = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
 # What a spreadsheet takes for a formula, where a cell begins. Some programs begin one after a semicolon, a tab
 # or a line's end, too, whatever the quotation marks say. https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = r"(?:\A|(?<=[;\t\r\n]))%s(?='*[=+\-@\t\r＝＋－＠])"  # noqa: RUF001 - East Asian spreadsheets take wide ones
+_FORMULA = r"(?:\A|(?<=[;\t\r\n]))%s(?='*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])"  # the last: = + - @ as wide letters
 _UNGUARDED, _GUARDED = re.compile(_FORMULA % ""), re.compile(_FORMULA % "'")
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)?(?: [A-Z]{3,4})?")
 _FIRST_YEAR = 1990  # of what can be the date of somebody's joining; a program's zero is long before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from newsletter.audience.columns import guarded
+from newsletter.audience.columns import column_name, guarded
 from newsletter.audience.consent import DEPARTED
 from newsletter.audience.headers import NAMES, OWN, WHY_NOT
 from newsletter.audience.subscriber import State, Subscriber
@@ -26,8 +26,8 @@ _TAKEN = frozenset({*(name for names in NAMES.values() for name in names), WHY_N
 
 
 def header(fields: Sequence[str]) -> list[str]:
-    """The first row of a CSV with the newsletter's own *fields*; one that is called as a column of ours is marked."""
-    return [*COLUMNS, *(OWN + name if name in _TAKEN else name for name in fields)]
+    """The first row of a CSV with the newsletter's own *fields*, marked where their names would be read otherwise."""
+    return [*COLUMNS, *(name if name not in _TAKEN and column_name(name) == name else OWN + name for name in fields)]
 
 
 def csv_row(person: Subscriber, fields: Sequence[str]) -> list[str]:

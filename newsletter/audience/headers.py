@@ -66,7 +66,7 @@ def own_columns(cells: Sequence[str], *, meanings: Mapping[str, str], words: Map
         raise _no_addresses(cells, plain)
     _refuse_twins(plain, mapped, postal=plain[places["address"]] != "address")
     own = {
-        index: column_name(cell.removeprefix(OWN)) if cell.startswith(OWN) else mapped[index] or plain[index]
+        index: _marked(cell) if cell.startswith(OWN) else mapped[index] or plain[index]
         for index, cell in enumerate(cells)
         if index not in places.values() and mapped[index] != "" and plain[index] != WHY_NOT
     }
@@ -112,6 +112,12 @@ def export_columns(
         tags_by_blanks=False,
         remarks=(remark,) if left_out else (),
     )
+
+
+def _marked(cell: str) -> str:
+    """The name of a field after OWN: as it is, if it can be one."""
+    name = cell.removeprefix(OWN)
+    return name if name.isidentifier() else column_name(name)
 
 
 def _refuse_twins(headers: Sequence[str], mapped: Sequence[str | None], *, postal: bool) -> None:
