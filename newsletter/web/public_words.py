@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 from newsletter.content.parse import RIGHT_TO_LEFT
 from newsletter.errors import SettingsError
+from newsletter.rendering.dates import long_date
 
 OWN = "templates/pages.toml"
 _OURS = Path(__file__).with_name("pages") / "words.toml"
@@ -32,6 +34,10 @@ class Words:
         for name, value in values.items():  # and no format(): what somebody is called may hold braces
             text = text.replace(f"{{{name}}}", _APART.format(value))
         return text
+
+    def day(self, day: date) -> str:
+        """A day as it is written in this language."""
+        return long_date(day, self.tag)
 
     def __contains__(self, word: str) -> bool:
         """Whether there is such a text."""
