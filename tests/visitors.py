@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from werkzeug.test import Client
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 SITE = "https://letters.example.org"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
+AGREEMENT = "I want to get The Monday Letter by e-mail, once a week, and can leave at any time."
+
 _SETTINGS = """
 [newsletter]
 name = "The Monday Letter"
@@ -42,7 +46,7 @@ list_id = "monday.letters.example.org"
 [site]
 url = "{site}"
 [signup]
-agreement = "I want to get The Monday Letter by e-mail, once a week, and can leave at any time."
+agreement = "{agreement}"
 [interests]
 workplace = "Allyship at work"
 listening = "Listening, and what comes after it"
@@ -118,20 +122,28 @@ class House:
 
     @property
     def file(self) -> Path:
-        return self.newsletter.root / "subscribers" / "newsletter.db"
+        return self.newsletter.settings.root / "subscribers" / "newsletter.db"
 
 
-def found(root: Path, *, site: str = SITE, language: str = "en", more: str = "") -> Ticking:
+def found(root: Path, *, site: str = SITE, language: str = "en", agreement: str = AGREEMENT, more: str = "") -> Ticking:
     """A newsletter in *root* with an empty list."""
     (root / "subscribers").mkdir(parents=True)
-    (root / "newsletter.toml").write_text(_SETTINGS.format(site=site, language=language) + more)
+    (root / "newsletter.toml").write_text(_SETTINGS.format(site=site, language=language, agreement=agreement) + more)
     (root / "subscribers" / "secret.key").write_text("k" * 40)
-    newsletter = Ticking(read_settings(root, {}))
-    database = connect(newsletter.url)
-    database.make_file()
-    upgrade(database)
-    database.close()
-    return newsletter
+    (root / "subscribers" / "newsletter.db").write_bytes(_empty_database())
+    return Ticking(read_settings(root, {}))
+
+
+@cache
+def _empty_database() -> bytes:
+    """An SQLite file with all tables and nobody in them; making one takes longer than most tests."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "newsletter.db"
+        database = connect(f"sqlite:///{file}")
+        database.make_file()
+        upgrade(database)
+        database.close()
+        return file.read_bytes()
 
 
 def open_house(root: Path, **settings: str) -> House:

@@ -19,6 +19,7 @@ from newsletter.audience.columns import LONGEST_NAME, read_text
 from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSource
 from newsletter.errors import LinkInvalid, StoreError
+from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.consenting import SqlConsent
 from newsletter.store.rows import write_tags
 from newsletter.store.subscribers import SqlPeople
@@ -73,6 +74,7 @@ class Visiting:
         self._newsletter = newsletter
         self._people = SqlPeople(newsletter.database)
         self._consent = SqlConsent(newsletter.database)
+        self._chronicle = SqlChronicle(newsletter.database)
         self._wishes = SqlWishes(newsletter.database)
 
     # Mails that are asked for
@@ -154,7 +156,7 @@ class Visiting:
 
     def told_by(self, person: Subscriber) -> Details:
         """What we know of a person, as the form shows it."""
-        resting = person.paused_until is not None and person.paused_until > self._newsletter.clock()
+        until = person.paused_until
         return Details(
             first_name=person.first_name,
             name=person.name,
@@ -162,8 +164,8 @@ class Visiting:
             zone=person.zone or "",
             language=person.language,
             frequency=person.frequency,
-            paused_until=person.paused_until.astimezone(self._zone(person)).date()
-            if resting and person.paused_until
+            paused_until=until.astimezone(self._zone(person)).date()
+            if until and until > self._newsletter.clock()
             else None,
         )
 
@@ -190,6 +192,44 @@ class Visiting:
             },
         )
 
+    def export_of(self, person: Subscriber) -> dict[str, object]:
+        """All that we know of a person, in plain values: what they told us, their consent, and what they were sent."""
+        now = self._newsletter.clock()
+        letters = self._chronicle.stories(person.id, now=now, not_before=now - self._newsletter.window)
+        return {
+            "address": person.address,
+            "name": person.name,
+            "first_name": person.first_name,
+            "state": person.state.value,
+            "paused_until": person.paused_until and person.paused_until.isoformat(),
+            "frequency": person.frequency.value,
+            "time_zone": person.zone,
+            "time_zone_known_from": person.zone_source.value,
+            "language": person.language,
+            "interests_and_tags": sorted(person.tags),
+            "fields": dict(person.attributes),
+            "joined_at": person.joined_at and person.joined_at.isoformat(),
+            "consent": [
+                {
+                    "at": each.at.isoformat(),
+                    "became": each.state,
+                    "by": each.how,
+                    "source": each.source,
+                    "text": each.text,
+                }
+                for each in self._people.consent_of(person.id)
+            ],
+            "letters": [
+                {
+                    "letter": each.issue_id,
+                    "status": each.status,
+                    "reason": each.reason,
+                    "steps": [{"at": step.at.isoformat(), "what": step.what} for step in each.steps],
+                }
+                for each in letters
+            ],
+        }
+
     def is_well(self) -> bool:
         """Whether the database answers."""
         try:
@@ -210,12 +250,7 @@ class Visiting:
 
 
 def _is_zone(name: str) -> bool:
-    return name in available_zone_names()
-
-
-@cache
-def available_zone_names() -> frozenset[str]:
-    return frozenset(name for names in zones().values() for name in names)
+    return any(name in names for names in zones().values())
 
 
 def _name(typed: str) -> str:
