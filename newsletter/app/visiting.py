@@ -127,19 +127,15 @@ class Visiting:
         person = self._consent.by_token(token)
         if person is None:
             return None
-        now = self._newsletter.clock()
         self._consent.leave(person.id, evidence=self._evidence(how))
-        moves = self._people.consent_of(person.id)
-        last = moves[-1] if moves else None
-        undo = ""
-        if last and last.state is State.UNSUBSCRIBED and last.how in OWN_DOORS and now - last.at < UNDO_WITHIN:
-            undo = self._newsletter.signer.sign(UNDO, person.id, expires_at=last.at + UNDO_WITHIN)
+        until = self._undo_until(person)
+        undo = self._newsletter.signer.sign(UNDO, person.id, expires_at=until) if until else ""
         return Left(person=person, undo=undo)
 
     def rest(self, token: str) -> tuple[Subscriber, date] | None:
-        """Let whoever has *token* have no letter for some weeks; them and the first day after. None for no token."""
+        """Let whoever has *token* have no letter for some weeks; them and the first day after. None if they get none."""
         person = self._consent.by_token(token)
-        if person is None:
+        if person is None or person.state is not State.ACTIVE:
             return None
         until = (self._newsletter.clock() + REST).astimezone(self._zone(person)).date()
         self._consent.change(person.id, {"paused_until": self._begins(until, person)})
@@ -148,9 +144,19 @@ class Visiting:
     def undo(self, word: str) -> Subscriber:
         """Take a leaving back that happened within the hour. Raises LinkInvalid."""
         person = self.person(UNDO, word)
-        if person.state is not State.ACTIVE and not self._consent.undo(person.id, evidence=self._evidence("page")):
+        if person.state is State.ACTIVE:
+            return person
+        if not self._undo_until(person) or not self._consent.undo(person.id, evidence=self._evidence("page")):
             raise LinkInvalid("this is not what they did last")
         return person
+
+    def _undo_until(self, person: Subscriber) -> datetime | None:
+        """Until when a person can take back that they left; None if it is too late, or they were not on the list."""
+        moves = [each for each in self._people.consent_of(person.id) if each.state]
+        if [each.state for each in moves[-2:]] != [State.ACTIVE, State.UNSUBSCRIBED]:
+            return None
+        until = moves[-1].at + UNDO_WITHIN
+        return until if moves[-1].how in OWN_DOORS and self._newsletter.clock() < until else None
 
     # One's own page
 
