@@ -137,8 +137,9 @@ class Visiting:
         person = self._consent.by_token(token)
         if person is None or person.state is not State.ACTIVE:
             return None
-        until = (self._newsletter.clock() + REST).astimezone(self._zone(person)).date()
-        self._consent.change(person.id, {"paused_until": self._begins(until, person)})
+        zone = self._zone(person.zone)
+        until = (self._newsletter.clock() + REST).astimezone(zone).date()
+        self._consent.change(person.id, {"paused_until": _begin_of(until, zone)})
         return person, until
 
     def undo(self, word: str) -> Subscriber:
@@ -170,14 +171,14 @@ class Visiting:
             zone=person.zone or "",
             language=person.language,
             frequency=person.frequency,
-            paused_until=until.astimezone(self._zone(person)).date()
+            paused_until=until.astimezone(self._zone(person.zone)).date()
             if until and until > self._newsletter.clock()
             else None,
         )
 
     def days_to_rest(self, person: Subscriber) -> tuple[date, date]:
         """The first and the last day until which a person can let nothing be sent."""
-        today = self._newsletter.clock().astimezone(self._zone(person)).date()
+        today = self._newsletter.clock().astimezone(self._zone(person.zone)).date()
         return today + timedelta(days=1), today + LONGEST_REST
 
     def change(self, person: Subscriber, details: Details) -> None:
@@ -194,7 +195,7 @@ class Visiting:
                 "zone_source": (ZoneSource.BROWSER if zone else ZoneSource.DEFAULT).value,
                 "language": details.language,
                 "frequency": details.frequency.value,
-                "paused_until": details.paused_until and self._begins(details.paused_until, person),
+                "paused_until": details.paused_until and _begin_of(details.paused_until, self._zone(zone)),
             },
         )
 
@@ -247,12 +248,12 @@ class Visiting:
     def _evidence(self, how: str) -> Evidence:
         return Evidence(at=self._newsletter.clock(), how=how, source="the pages", text=self.agreement_digest)
 
-    def _zone(self, person: Subscriber) -> ZoneInfo:
-        return ZoneInfo(person.zone or self.settings.timezone)
+    def _zone(self, name: str | None) -> ZoneInfo:
+        return ZoneInfo(name or self.settings.timezone)
 
-    def _begins(self, day: date, person: Subscriber) -> datetime:
-        """When *day* begins where a person is."""
-        return datetime.combine(day, time(), self._zone(person)).astimezone(UTC)
+
+def _begin_of(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def _is_zone(name: str) -> bool:

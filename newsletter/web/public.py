@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, abort, send_from_directory, url_for
+from flask import Blueprint, Flask, Response, abort, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Wsgi = Callable[..., Iterable[bytes]]
 
 _STATIC = Path(__file__).with_name("static")
-_ASSETS = ("pages.css", "zone.js", "ring.svg")
+_ASSETS = {"pages.css": "text/css", "zone.js": "text/javascript", "ring.svg": "image/svg+xml"}
 _ASSET_LIFE_S = 3600
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 _NAME = re.compile(r"[a-z_]+")
@@ -108,17 +108,16 @@ def public_app(desk: Desk, *, colours: str) -> Flask:
 def _shared(desk: Desk, colours: str) -> Blueprint:
     """What is nobody's page."""
     shared = Blueprint("shared", __name__)
+    assets = {name: (_STATIC / name).read_bytes() for name in _ASSETS} | {"colours.css": colours.encode()}
 
     @shared.get("/assets/<name>")
     def asset(name: str) -> Response:
-        if name == "colours.css":
-            response = Response(colours, mimetype="text/css")
-        elif name in _ASSETS:
-            response = send_from_directory(_STATIC, name)
-        else:
+        if name not in assets:
             abort(404)
+        response = Response(assets[name], mimetype=_ASSETS.get(name, "text/css"))
         response.headers["Cache-Control"] = f"public, max-age={_ASSET_LIFE_S}"
-        return response
+        response.add_etag()
+        return response.make_conditional(request)
 
     @shared.get("/robots.txt")
     def robots() -> Response:
