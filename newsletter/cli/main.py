@@ -59,6 +59,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Publishing": {
         "site": ("newsletter.cli.publish:site", "The public pages of letters: build."),
+        "serve": (
+            "newsletter.cli.serve:serve",
+            "Answer on the public pages: sign-up, leaving, and each reader's own page.",
+        ),
     },
     "System": {
         "doctor": ("newsletter.cli.system:doctor", "Look whether everything needed is in place."),
