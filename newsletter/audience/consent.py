@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from newsletter.audience.subscriber import State
 from newsletter.errors import IllegalMove
@@ -18,6 +18,10 @@ MOVES: dict[State, frozenset[State]] = {
     State.COMPLAINED: frozenset({State.PENDING, State.ERASED}),
     State.ERASED: frozenset(),
 }
+
+# Who left a moment ago, by their own hand or a slip of it, may take that back: the one way past asking anew.
+UNDO_WITHIN = timedelta(hours=1)
+OWN_DOORS = frozenset({"page", "one-click"})  # the doors by which people leave themselves, and see that they have
 
 DEPARTED = frozenset({State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED})
 

@@ -19,6 +19,13 @@ class State(StrEnum):
     ERASED = "erased"  # forgotten on request; only anonymous ledger rows remain
 
 
+class Frequency(StrEnum):
+    """How often a person wants the letter."""
+
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"  # the first letter of each month
+
+
 class ZoneSource(StrEnum):
     """How we came to know a person's time zone."""
 
@@ -45,4 +52,5 @@ class Subscriber:
     attributes: Mapping[str, str] = field(default_factory=dict)
     leave_token: str = ""
     joined_at: datetime | None = None  # None for somebody who is not on the list
+    frequency: Frequency = Frequency.WEEKLY
     received: frozenset[tuple[str, int]] | None = None  # letters and their revisions; None if nobody looked it up

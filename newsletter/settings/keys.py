@@ -81,6 +81,11 @@ KEYS: dict[str, dict[str, Key]] = {
             (),
             "state_recipients",
         ),
+        "journal": Key(
+            values.one_text,
+            "The file that remembers who left, apart from the database; put it where backups do not reach.",
+            "subscribers/departures.jsonl",
+        ),
     },
     "newsletter": {
         "name": Key(values.one_text, "What the newsletter is called.", REQUIRED),
@@ -145,9 +150,51 @@ KEYS: dict[str, dict[str, Key]] = {
             values.words, "Whose observances count, beside those of everywhere; none is all.", (), "calendar_regions"
         ),
     },
+    "serve": {
+        "host": Key(values.host, "The address the pages listen at.", "127.0.0.1", "serve_host"),
+        "port": Key(values.whole(1, 65535), "Its port.", 8000, "serve_port"),
+        "proxies": Key(
+            values.whole(0, 5),
+            "How many servers of yours stand in front and say who asks (X-Forwarded-For).",
+            0,
+            "serve_proxies",
+        ),
+    },
+    "signup": {
+        "agreement": Key(
+            values.one_text,
+            "What people agree to; it is kept with the evidence of their consent.",
+            "I want to get this letter by e-mail, and can leave at any time.",
+            "signup_agreement",
+        ),
+        "per_hour": Key(
+            values.whole(1, 100_000),
+            "How many mails for confirmation leave in an hour at most.",
+            200,
+            "signup_per_hour",
+        ),
+        "welcome": Key(values.yes_or_no, "Whether people are welcomed by mail.", default=True, field="signup_welcome"),
+    },
+    "inbox": {
+        "host": Key(
+            values.host_or_nothing, "The IMAP server of the mailbox; empty, and none is read.", "", "inbox_host"
+        ),
+        "port": Key(values.whole(1, 65535), "Its port.", 993, "inbox_port"),
+        "security": Key(values.one_of("tls", "none"), "TLS, or none (loopback only).", "tls", "inbox_security"),
+        "username": Key(
+            values.text_or_nothing, "Who signs in; the password is NEWSLETTER_INBOX_PASSWORD.", "", "inbox_username"
+        ),
+        "folder": Key(values.one_text, "The folder that is read.", "INBOX", "inbox_folder"),
+        "done": Key(
+            values.text_or_nothing, "Where mails go that are dealt with; empty, and they stay.", "", "inbox_done"
+        ),
+    },
     "leave": {
         "mode": Key(
-            values.one_of("own", "mailto"), "How readers leave: a page of your own, or by mail.", "own", "leave_mode"
+            values.one_of("own", "provider", "mailto"),
+            "How readers leave: a page of your own, the provider's, or by mail.",
+            "own",
+            "leave_mode",
         ),
         "mailto": Key(values.address_or_nothing, "The mailbox that takes 'leave' mails.", "", "leave_mailto"),
     },

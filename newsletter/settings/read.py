@@ -18,6 +18,7 @@ from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED, SECRETS, Key
 
 FILE = "newsletter.toml"
 _STATE_FILE = "sqlite:///subscribers/newsletter.db"  # what is loaded from Git and saved there
+_TABLES = {"fields": allowed.fields, "interests": allowed.interests}  # whose keys everybody names for themselves
 KEY_FILE = "subscribers/secret.key"  # ignored by Git, readable by its owner alone
 
 
@@ -57,6 +58,21 @@ class Settings:
     calendar_regions: tuple[str, ...]  # none is all
     required_blocks: tuple[str, ...]
     checks_off: Mapping[str, str]  # id → why
+    journal: Path
+    serve_host: str
+    serve_port: int
+    serve_proxies: int  # servers of ours in front of the pages
+    signup_agreement: str
+    signup_per_hour: int
+    signup_welcome: bool
+    interests: Mapping[str, str]  # tag → what it is called on the form
+    inbox_host: str  # "" = no mailbox is read
+    inbox_port: int
+    inbox_security: str
+    inbox_username: str
+    inbox_folder: str
+    inbox_done: str  # "" = mails stay where they are
+    inbox_password: str = field(repr=False)  # from the environment only
     leave_mode: str
     leave_mailto: str
     fields: Mapping[str, str]  # name → what it means
@@ -101,6 +117,8 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
     values["in_git"] = values["database"] == allowed.STATE_IN_GIT
     values["database"] = _absolute(_STATE_FILE if values["in_git"] else values["database"], root)
     values["state_key"] = environment.get("NEWSLETTER_STATE_KEY", "")
+    values["journal"] = root / values["journal"]
+    values["inbox_password"] = environment.get("NEWSLETTER_INBOX_PASSWORD", "")
     values["secrets"] = {name: environment[name] for name in SECRETS[values["provider"]] if environment.get(name)}
     values["now"] = pretended_now(environment, values["provider"])
     values["on_runner"] = environment.get("GITHUB_ACTIONS") == "true"
@@ -116,12 +134,14 @@ def _checked(data: dict[str, Any]) -> dict[str, Any]:
     """The value of every field of Settings that newsletter.toml decides."""
     feeds = _feeds(data.pop("feeds", []))
     for name, content in data.items():
-        if name not in KEYS[""] and (name not in (*KEYS, *CARRIERS, "fields") or not isinstance(content, dict)):
-            known = [*KEYS[""], *KEYS, *CARRIERS, "fields", "feeds"]
+        if name not in KEYS[""] and (name not in (*KEYS, *CARRIERS, *_TABLES) or not isinstance(content, dict)):
+            known = [*KEYS[""], *KEYS, *CARRIERS, *_TABLES, "feeds"]
             raise SettingsError(f"unknown section or key {name!r}", at=FILE, hint=_nearest(name, known))
     for section, keys in (KEYS | CARRIERS).items():
         _refuse_unknown(data.get(section, {}), keys, at=f"{FILE} [{section}]")
-    values = {"feeds": feeds, "fields": _try(allowed.fields, data.get("fields", {}), f"{FILE} [fields]")}
+    values: dict[str, Any] = {"feeds": feeds}
+    for name, check in _TABLES.items():
+        values[name] = _try(check, data.get(name, {}), f"{FILE} [{name}]")
     for section, keys in KEYS.items():
         table = data.get(section, {}) if section else data
         values |= _section(table, keys, at=f"{FILE} [{section}]" if section else FILE)

@@ -126,6 +126,15 @@ def fields(value: object) -> Mapping[str, str]:
     return value
 
 
+def interests(value: object) -> Mapping[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError("a table of interests")  # noqa: TRY004 - shown as a wrong value
+    for tag, label in value.items():
+        if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", tag) or not isinstance(label, str) or not label.strip():
+            raise ValueError('lines such as workplace = "Allyship at work"')
+    return value
+
+
 def reasons(value: object) -> Mapping[str, str]:
     if not isinstance(value, dict) or not all(isinstance(why, str) and why.strip() for why in value.values()):
         raise ValueError('a table of checks, each with its reason, such as { reading-level = "we write for lawyers" }')
@@ -191,6 +200,10 @@ def host(value: object) -> str:
     if not re.fullmatch(r"[A-Za-z0-9.:-]+", text := one_text(value)):
         raise ValueError("the name or address of a server")
     return text
+
+
+def host_or_nothing(value: object) -> str:
+    return "" if value == "" else host(value)
 
 
 _API = re.compile(r"https://[a-z0-9.-]+(:\d+)?(/[\w./-]*)?|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/[\w./-]*)?")

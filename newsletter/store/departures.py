@@ -92,11 +92,11 @@ def _departure(fields: dict[str, str]) -> Departure:
 
 def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
     people = _people(connection, {bytes.fromhex(each.who) for each in departures})
-    returned = _returned(connection, [number for number, _ in people.values()])
+    back = returned(connection, [number for number, _ in people.values()])
     changed = 0
     for each in departures:
         number, state = people.get(each.who, (None, None))
-        if number is not None and returned.get(number, each.at) > each.at:
+        if number is not None and back.get(number, each.at) > each.at:
             continue
         if number is None or state is None or each.what == SUPPRESSED:
             changed += _suppress(connection, each)
@@ -120,7 +120,7 @@ def _people(connection: Connection, hashes: Collection[bytes]) -> dict[str, tupl
     return {who.hex(): (number, State(state)) for who, number, state in connection.execute(query)}
 
 
-def _returned(connection: Connection, numbers: Collection[int]) -> dict[int, datetime]:
+def returned(connection: Connection, numbers: Collection[int]) -> dict[int, datetime]:
     """When each of them last asked, themselves, to be on the list."""
     table = consent_events.c
     query = (

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from newsletter.audience.consent import DEPARTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
-from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.store.db import among, append, one_at_a_time
 from newsletter.store.kinds import epoch
 from newsletter.store.rows import read_attributes, read_tags, write_attributes, write_tags
@@ -74,7 +74,7 @@ def enter(connection: Connection, entries: Sequence[Entry], *, evidence: Evidenc
             changes.counts["unchanged" if entry.state in DEPARTED else "kept_away"] += 1
         else:
             number = next_id + len(changes.added)
-            row = (number, entry.address, key, hashed, *_told(entry), token, joined_at)
+            row = (number, entry.address, key, hashed, *_told(entry), token, joined_at, Frequency.WEEKLY.value)
             known[key] = dict(zip(_COLUMNS, row, strict=True))
             changes.added.append(row)
     changes.counts["added"] = len(changes.added)

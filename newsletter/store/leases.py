@@ -113,11 +113,11 @@ def members(quick: Quick, batch: Batch, *, now: int, in_doubt: bool = False) -> 
     rows = quick.all(statements.MEMBERS, span | {"now": now})
     if in_doubt:
         wanted = _seqs(quick.all(statements.IN_DOUBT, span))
-        rows = [row for row in rows if row[14] in wanted]
+        rows = [row for row in rows if row[-2] in wanted]
     elif batch.claimed_at is not None:  # a batch that was never claimed has no outcomes
         known = _seqs(quick.all(statements.SETTLED, span))
-        rows = [row for row in rows if row[14] not in known]
-    return [(row[14], person(row), row[15] or "") for row in rows]
+        rows = [row for row in rows if row[-2] not in known]
+    return [(row[-2], person(row), row[-1] or "") for row in rows]
 
 
 def hold_members(quick: Quick, batch: Batch) -> None:

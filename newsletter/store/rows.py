@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, select
 
-from newsletter.audience.subscriber import State, Subscriber, ZoneSource
+from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSource
 from newsletter.store.kinds import instant
 from newsletter.store.tables import subscribers, suppressions
 
 _STATES = {state.value: state for state in State}
 _SOURCES = {source.value: source for source in ZoneSource}
+_FREQUENCIES = {frequency.value: frequency for frequency in Frequency}
 _NOTHING: Mapping[str, str] = {}
 
 # EXISTS and not IN: for the members of a batch PostgreSQL then probes the index instead of reading the table.
@@ -38,6 +39,7 @@ COLUMNS: tuple[ColumnElement[Any], ...] = (
     subscribers.c.attributes,
     subscribers.c.leave_token,
     subscribers.c.joined_at,
+    subscribers.c.frequency,
 )
 
 
@@ -59,6 +61,7 @@ def person(row: Sequence[Any]) -> Subscriber:
         attributes=_NOTHING if attributes == "{}" else read_attributes(attributes),
         leave_token=row[12],
         joined_at=instant(joined_at) if isinstance(joined_at, int) else joined_at,
+        frequency=_FREQUENCIES[row[14]],
     )
 
 

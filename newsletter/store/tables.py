@@ -26,10 +26,35 @@ from sqlalchemy import (
     literal_column,
 )
 
-from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.delivery.outcome import Status
 from newsletter.store.kinds import Instant, one_of, one_of_these
 from newsletter.store.triggers import keep
+
+
+class WishKind(StrEnum):
+    """What a visitor asked for."""
+
+    JOIN = "join"
+    LINK = "link"  # a fresh link to their own page
+
+
+class MailKind(StrEnum):
+    """What a mail to one person is."""
+
+    CONFIRM = "confirm"  # is it really you who wants the letter?
+    WELCOME = "welcome"
+    LINK = "link"  # a fresh link to their own page
+
+
+class MailState(StrEnum):
+    """Where a mail to one person stands."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"  # the provider may have been called
+    SENT = "sent"
+    REFUSED = "refused"
+    DOUBT = "doubt"  # may have left; never sent again by itself, the person can ask again
 
 
 class BatchState(StrEnum):
@@ -88,9 +113,11 @@ subscribers = Table(
     Column("attributes", Text, nullable=False),  # a JSON object of strings
     Column("leave_token", Text, nullable=False, unique=True),
     Column("joined_at", Instant, nullable=False),
+    Column("frequency", Text, nullable=False, server_default=Frequency.WEEKLY.value),
     Index(None, "joined_at"),
     one_of("state", State),
     one_of("zone_source", ZoneSource),
+    one_of("frequency", Frequency),
 )
 
 # Evidence: only ever added to (triggers refuse all changes); erasing a person may delete it, row by row.
@@ -115,6 +142,59 @@ suppressions = Table(
     Column("address_hash", LargeBinary, primary_key=True),
     Column("reason", Text, nullable=False),
     Column("at", Instant, nullable=False),
+)
+
+# What visitors of the pages asked, in their order, until it is done: a page answers before anybody looks
+# whether it knows the address, so that all answers take the same time.
+wishes = Table(
+    "wishes",
+    metadata,
+    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("kind", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("details", Text, nullable=False),  # a JSON object
+    Column("at", Instant, nullable=False),
+    one_of("kind", WishKind),
+)
+
+# What is, or was, sent to one person alone.
+mails = Table(
+    "mails",
+    metadata,
+    Column("no", Integer, primary_key=True, autoincrement=True),
+    Column("subscriber_id", Integer, ForeignKey("subscribers.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("queued_at", Instant, nullable=False),
+    Column("at", Instant, nullable=False),  # of its last move
+    Column("reason", Text, nullable=False),
+    Index(None, "subscriber_id"),
+    one_of("kind", MailKind),
+    one_of("state", MailState),
+)
+
+_waiting = mails.c.state.in_([literal_column("'queued'"), literal_column("'claimed'")])
+Index("ix_mails_waiting", mails.c.no, sqlite_where=_waiting, postgresql_where=_waiting)
+
+# Deliveries that came back for now: some of them in a row, and the address is given up.
+soft_bounces = Table(
+    "soft_bounces",
+    metadata,
+    Column("subscriber_id", Integer, ForeignKey("subscribers.id"), primary_key=True, autoincrement=False),
+    Column("issue_no", Integer, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# How far something that grows was read: a mailbox, a provider's list, the journal of departures.
+bookmarks = Table(
+    "bookmarks",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 editions = Table(

@@ -87,15 +87,21 @@ def take_in(
     """How many deliveries moved by what the provider reported; what is not about one of ours is left out."""
     moved: Counter[Status] = Counter()
     for event in events:
-        number = event.ref.partition("-")[0]
-        issue = issues(int(number)) if number.isdecimal() and len(number) < 10 else None
-        seq = read_delivery_ref(event.ref, secret=issue.secret) if issue else None
-        if issue and seq and _settle(event, issue.no, seq, ledger, clock()):
+        named = named_by(event.ref, issues=issues)
+        if named and settle(event, *named, ledger, clock()):
             moved[event.status] += 1
     return moved
 
 
-def _settle(event: Event, issue_no: int, seq: int, ledger: Events, now: datetime) -> bool:
+def named_by(ref: str, *, issues: Callable[[int], PlannedIssue | None]) -> tuple[int, int] | None:
+    """The delivery of ours that *ref* stands for: its issue's number, and its own; None if there is none."""
+    number = ref.partition("-")[0]
+    issue = issues(int(number)) if number.isdecimal() and len(number) < 10 else None
+    seq = read_delivery_ref(ref, secret=issue.secret) if issue else None
+    return (issue.no, seq) if issue and seq else None
+
+
+def settle(event: Event, issue_no: int, seq: int, ledger: Events, now: datetime) -> bool:
     """Move a delivery; what was delivered or came back had been accepted, though nobody told us so then."""
 
     def settled(status: Status) -> bool:

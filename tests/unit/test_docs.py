@@ -192,7 +192,7 @@ def undocumented_settings(text: str) -> Iterator[str]:
             table.pop(label, None)
     if "`[fields]`" not in table:
         yield "`[fields]` is not described"
-    yield from (f"{label} is no key" for label in table if label != "`[fields]`")
+    yield from (f"{label} is no key" for label in table if label not in ("`[fields]`", "`[interests]`"))
 
 
 def _default(value: object) -> str:

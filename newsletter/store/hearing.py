@@ -1,0 +1,103 @@
+"""What was heard of people: of whom it is, and what it does to them."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, func, select, text
+
+from newsletter.audience.addresses import BadAddress, address_key
+from newsletter.audience.consent import MOVES, Evidence
+from newsletter.audience.news import LEADS_TO, SOFT_AMONG, SOFT_LIMIT, Kind, News
+from newsletter.audience.subscriber import State
+from newsletter.delivery.outcome import Status
+from newsletter.pieces import one_line
+from newsletter.store.db import Database
+from newsletter.store.departures import returned
+from newsletter.store.entering import change_state
+from newsletter.store.kinds import epoch
+from newsletter.store.tables import deliveries, issues, outcomes, soft_bounces, subscribers
+
+# Of these the recipient's server heard; what was refused to us, or is in doubt, may never have come to it.
+_ARRIVED = [status.value for status in (Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)]
+
+
+class SqlHearing:
+    """Those of whom something is heard, in a database."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def of_delivery(self, issue_no: int, seq: int) -> int | None:
+        """To whom a delivery went."""
+        query = select(deliveries.c.subscriber_id).where(deliveries.c.issue_no == issue_no, deliveries.c.seq == seq)
+        with self._db.reading() as connection:
+            return connection.execute(query).scalar()
+
+    def of_token(self, token: str) -> int | None:
+        """Whose link for leaving it is."""
+        return self._number(subscribers.c.leave_token == token)
+
+    def of_address(self, address: str) -> int | None:
+        """Who has this address, however it is written."""
+        try:
+            return self._number(subscribers.c.address_key == address_key(address))
+        except BadAddress:
+            return None
+
+    def take(self, subscriber_id: int, news: News, *, issue_no: int | None) -> Kind | None:
+        """What *news* came to be for a person; None if it is nothing new, or they asked anew since.
+
+        SOFT may come to be HARD: see `SOFT_LIMIT`.
+        """
+        with self._db.writing() as connection:
+            query = select(subscribers.c.state).where(subscribers.c.id == subscriber_id).with_for_update()
+            state = State(connection.execute(query).scalar_one())
+            if returned(connection, [subscriber_id]).get(subscriber_id, news.at) > news.at:
+                return None
+            kind, reason = news.kind, news.reason
+            if kind is Kind.SOFT:
+                if issue_no is None or not _keep(connection, subscriber_id, issue_no, news):
+                    return None
+                if not _too_many(connection, subscriber_id):
+                    return Kind.SOFT
+                kind, reason = Kind.HARD, f"{SOFT_LIMIT} of the last {SOFT_AMONG} letters came back: {reason}"
+            if LEADS_TO[kind] not in MOVES[state]:
+                return None if news.kind is not Kind.SOFT else Kind.SOFT
+            evidence = Evidence(at=news.at, how=news.how, source=one_line(reason))
+            change_state(connection, subscriber_id, LEADS_TO[kind], evidence)
+            return kind
+
+    def _number(self, condition: ColumnElement[bool]) -> int | None:
+        with self._db.reading() as connection:
+            return connection.execute(select(subscribers.c.id).where(condition)).scalar()
+
+
+def _keep(connection: Connection, subscriber_id: int, issue_no: int, news: News) -> bool:
+    """Whether it is new that this letter came back."""
+    values = {"id": subscriber_id, "issue": issue_no, "at": epoch(news.at), "reason": one_line(news.reason)}
+    return connection.execute(_KEEP, values).rowcount == 1
+
+
+_KEEP = text(
+    "INSERT INTO soft_bounces (subscriber_id, issue_no, at, reason) VALUES (:id, :issue, :at, :reason) "
+    "ON CONFLICT DO NOTHING"
+)
+
+
+def _too_many(connection: Connection, subscriber_id: int) -> bool:
+    """Whether too many of the last letters to a person came back."""
+    last = (
+        select(deliveries.c.issue_no)
+        .join(outcomes, (outcomes.c.issue_no == deliveries.c.issue_no) & (outcomes.c.seq == deliveries.c.seq))
+        .where(
+            # One look into the index for each issue; without the list SQLite would read every delivery.
+            deliveries.c.issue_no.in_(select(issues.c.no)),
+            deliveries.c.subscriber_id == subscriber_id,
+            outcomes.c.status.in_(_ARRIVED),
+        )
+        .order_by(deliveries.c.due_at.desc(), deliveries.c.issue_no.desc())
+        .limit(SOFT_AMONG)
+    )
+    came_back = select(func.count()).where(
+        soft_bounces.c.subscriber_id == subscriber_id, soft_bounces.c.issue_no.in_(last.scalar_subquery())
+    )
+    return connection.execute(came_back).scalar_one() >= SOFT_LIMIT
