@@ -11,13 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from newsletter.audience.consent import MOVES
+from newsletter.audience.consent import DEPARTED, MOVES
 from newsletter.audience.subscriber import State, Subscriber
 
 APART = timedelta(days=1)  # of two mails of one kind to one person
 MOST_CONFIRMATIONS = 3  # until somebody confirms, or is forgotten
 FORGOTTEN_AFTER = timedelta(days=14)  # of silence; a link to confirm works for as long
-ERASED = "erased"  # the one reason of a suppression that does not bar who asks anew
 
 
 class WishKind(StrEnum):
@@ -95,8 +94,11 @@ def answer_to(kind: WishKind, asker: Asker, *, now: datetime) -> Answer:
 
 
 def is_barred(reason: str) -> bool:
-    """Whether an address that is suppressed for *reason* must not be mailed, whoever asks."""
-    return reason not in ("", ERASED)
+    """Whether an address that is suppressed for *reason* must not be mailed, whoever asks.
+
+    What became of an earlier consent does not bar who asks anew; what others had a reason for does.
+    """
+    return reason not in ("", *DEPARTED)
 
 
 def _too_often(mail: MailKind, asker: Asker, *, now: datetime) -> bool:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from newsletter.audience.asking import ERASED, MailKind
+from newsletter.audience.asking import MailKind
 from newsletter.audience.consent import MOVES, OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.store.db import Database
@@ -15,6 +15,8 @@ from newsletter.store.entering import change_state
 from newsletter.store.mails import queue
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import consent_events, subscribers, suppressions
+
+ERASED = "erased"  # the one reason of a suppression that a new consent lifts
 
 
 class SqlConsent:

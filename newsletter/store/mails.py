@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, insert, literal_column, or_, select, update
 
 from newsletter.audience.asking import MAY_GET, MailKind, MailState, OwnMail, is_barred
 from newsletter.pieces import one_line
 from newsletter.store.db import Database, one_at_a_time
 from newsletter.store.rows import COLUMNS, person
-from newsletter.store.tables import mails, subscribers, suppressions
+from newsletter.store.tables import batches, issues, mails, subscribers, suppressions
 
 CALL = timedelta(minutes=15)  # longer than any call takes: whoever claimed a mail before that is gone
 AN_HOUR = timedelta(hours=1)
 
 # In the words of the partial index, so that what is done is never read.
-_WAITING = mails.c.state.in_([literal_column("'queued'"), literal_column("'claimed'")])
-_QUEUED = and_(_WAITING, mails.c.state == MailState.QUEUED.value)
+WAITING = mails.c.state.in_([literal_column("'queued'"), literal_column("'claimed'")])
+_QUEUED = and_(WAITING, mails.c.state == MailState.QUEUED.value)
 
 
 def queue(connection: Connection, subscriber_id: int, kind: MailKind, *, now: datetime) -> None:
@@ -64,6 +64,13 @@ class SqlMails:
         with self._db.writing() as connection:
             _move(connection, mail.no, state, at=at, reason=one_line(reason))
 
+    def newest_letter(self, *, since: datetime) -> str | None:
+        """The newest letter to everybody that began to leave after *since*."""
+        left = exists().where(batches.c.issue_no == issues.c.no, batches.c.claimed_at > since)
+        query = select(issues.c.issue_id).where(issues.c.cancelled == "", issues.c.issue_id.not_like("%.%"), left)
+        with self._db.reading() as connection:
+            return connection.execute(query.order_by(issues.c.no.desc()).limit(1)).scalar()
+
     def counts(self) -> Mapping[MailState, int]:
         """How many mails stand where."""
         query = select(mails.c.state, func.count()).group_by(mails.c.state)
@@ -72,7 +79,7 @@ class SqlMails:
 
 
 def _abandoned(*, now: datetime) -> ColumnElement[bool]:
-    return and_(_WAITING, mails.c.state == MailState.CLAIMED.value, mails.c.at <= now - CALL)
+    return and_(WAITING, mails.c.state == MailState.CLAIMED.value, mails.c.at <= now - CALL)
 
 
 def _give_up(connection: Connection, *, now: datetime) -> None:

@@ -32,7 +32,11 @@ class SqlWishes:
         self._db = db
 
     def add(self, kind: WishKind, address: str, details: Mapping[str, object], *, now: datetime) -> None:
-        """Queue what somebody asked; *address* is normalised, *details* can be written as JSON."""
+        """Queue what somebody asked; *address* is normalised.
+
+        *details* is what they say of themselves: name, first_name, zone, language, tags, and as text what they agreed
+        to. Of somebody we know already nothing of it is believed.
+        """
         row = {"kind": kind.value, "address": address, "details": json.dumps(dict(details), sort_keys=True), "at": now}
         with self._db.writing() as connection:
             connection.execute(insert(wishes), row)
@@ -72,7 +76,7 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
     if answer.joins:
         if person is None:
             number = _admit(connection, wish.address, key, hashed, details, now=now)
-        evidence = Evidence(at=wish.at, how=HOW, source="asked to join", text=str(details.get("agreement", "")))
+        evidence = Evidence(at=wish.at, how=HOW, source="asked to join", text=details.get("text", ""))
         change_state(connection, number, State.PENDING, evidence)
     if answer.mail:
         queue(connection, number, answer.mail, now=now)
@@ -103,13 +107,13 @@ def _admit(
         "address": address,
         "address_key": key,
         "address_hash": hashed,
-        "name": str(details.get("name", "")),
-        "first_name": str(details.get("first_name", "")),
+        "name": details.get("name", ""),
+        "first_name": details.get("first_name", ""),
         "state": State.PENDING.value,
         "zone": zone,
         "zone_source": (ZoneSource.BROWSER if zone else ZoneSource.DEFAULT).value,
-        "language": str(details.get("language", "")),
-        "tags": write_tags(frozenset(details.get("interests", ()))),
+        "language": details.get("language", ""),
+        "tags": write_tags(frozenset(details.get("tags", ()))),
         "attributes": "{}",
         "leave_token": secrets.token_urlsafe(16),
         "joined_at": now,
