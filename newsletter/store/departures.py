@@ -7,36 +7,29 @@ A line names nobody: it holds the keyed hash of an address, which says nothing w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
+from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, func, select, text
 
 from newsletter.audience.consent import DEPARTED, MOVES, Evidence
 from newsletter.audience.subscriber import State
-from newsletter.store.db import among
+from newsletter.store.db import Database, among
 from newsletter.store.entering import change_state, pepper
+from newsletter.store.journal import SUPPRESSED, Announced, Departure, Journal, announced
 from newsletter.store.kinds import epoch, instant
 from newsletter.store.tables import consent_events, subscribers, suppressions
 
-SUPPRESSED = "suppressed"  # the one departure that is of an address, and no state of a person
+T = TypeVar("T")
 
 _AT_ONCE = 5000  # departures looked up in one query
 _BY_OTHERS = ("import", "add")  # doors by which nobody who left comes back, see `consent.MOVES`
 _HOW, _SOURCE = "journal", "the journal of departures"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Departure:
-    """Somebody left: when (aware, in UTC), into which state (or SUPPRESSED), and the hash of their address."""
-
-    at: datetime
-    what: str
-    who: str
 
 
 def known(connection: Connection) -> frozenset[Departure]:
@@ -67,27 +60,49 @@ def fingerprint(connection: Connection) -> str:
     return blake2b(pepper(connection), person=b"departures", digest_size=8).hexdigest()
 
 
-def write_lines(departures: Iterable[Departure]) -> str:
-    """The journal as text: one JSON object a line, oldest first."""
-    return "".join(
-        json.dumps({"at": each.at.isoformat(), "what": each.what, "who": each.who}) + "\n"
-        for each in sorted(departures)
-    )
+def keep_journal(db: Database, path: Path) -> int:
+    """Bring *db* and the journal at *path* together, and from now on keep there who leaves; how many it lacked.
+
+    Cheap where nothing is new. A journal that is not the one that *db* was brought together with before, as one that
+    was lost and begun anew, is also given what it lacks.
+    """
+    with db.reading() as connection:
+        journal = Journal(path, newsletter=fingerprint(connection))
+        name = journal.name()
+        news = journal.since(_mark(connection, name))
+    changed = 0
+    if news is not None:
+        with db.writing() as connection:
+            changed = apply(connection, news.departures)
+            mark = news.mark
+            if news.whole and (lacking := known(connection) - news.departures):
+                _, before, after = journal.add(lacking)
+                mark = after if before == mark else mark  # else somebody else left meanwhile, whom we have not read
+            _set_mark(connection, name, mark)
+    db.before_commit = partial(_keep, journal)
+    return changed
 
 
-def read_lines(text: str) -> frozenset[Departure]:
-    """The departures in a journal. Raises ValueError for what is none."""
-    try:
-        return frozenset(_departure(json.loads(line)) for line in text.splitlines())
-    except (KeyError, TypeError, ValueError):
-        raise ValueError("a line of the journal is no departure") from None
+def _keep(journal: Journal, connection: Connection) -> None:
+    """Write down who leaves in this transaction, before it is durable."""
+    departures = _named(connection, announced(connection))
+    if departures:
+        name, before, after = journal.add(departures)
+        if _mark(connection, name) == before:  # else the next to open it reads what others added, and this again
+            _set_mark(connection, name, after)
 
 
-def _departure(fields: dict[str, str]) -> Departure:
-    at, what, who = datetime.fromisoformat(fields["at"]), fields["what"], fields["who"]
-    if at.tzinfo is None or what not in {SUPPRESSED, *DEPARTED} or not bytes.fromhex(who):
-        raise ValueError(what)
-    return Departure(at=at, what=what, who=who)
+def _named(connection: Connection, found: Sequence[Announced]) -> list[Departure]:
+    """The departures that were announced, with the hashes of those of whom only the number was known."""
+    numbers = [each.who for each in found if isinstance(each.who, int)]
+    query = select(subscribers.c.id, subscribers.c.address_hash)
+    hashes = {}
+    for chunk in _chunks(numbers):
+        hashes |= dict(connection.execute(query.where(among(connection, subscribers.c.id, chunk))).all())
+    return [
+        Departure(at=each.at, what=each.what, who=(hashes[each.who] if isinstance(each.who, int) else each.who).hex())
+        for each in found
+    ]
 
 
 def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
@@ -142,7 +157,7 @@ def _suppress(connection: Connection, departure: Departure) -> int:
     return connection.execute(_SUPPRESS, values).rowcount
 
 
-def _chunks(departures: Iterable[Departure]) -> Iterator[list[Departure]]:
-    remaining = iter(departures)
+def _chunks(many: Iterable[T]) -> Iterator[list[T]]:
+    remaining = iter(many)
     while chunk := list(islice(remaining, _AT_ONCE)):
         yield chunk

@@ -17,6 +17,7 @@ from newsletter.audience.consent import DEPARTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.store.db import among, append, one_at_a_time
+from newsletter.store.journal import announce
 from newsletter.store.kinds import epoch
 from newsletter.store.rows import read_attributes, read_tags, write_attributes, write_tags
 from newsletter.store.tables import consent_events, instance, subscribers, suppressions
@@ -77,6 +78,8 @@ def enter(connection: Connection, entries: Sequence[Entry], *, evidence: Evidenc
             row = (number, entry.address, key, hashed, *_told(entry), token, joined_at, Frequency.WEEKLY.value)
             known[key] = dict(zip(_COLUMNS, row, strict=True))
             changes.added.append(row)
+            if entry.state in DEPARTED:
+                announce(connection, at=evidence.at, what=entry.state.value, who=hashed)
     changes.counts["added"] = len(changes.added)
     _write(connection, changes, evidence)
     return ImportCounts(**changes.counts)
@@ -192,6 +195,8 @@ def change_state(connection: Connection, subscriber_id: int, state: State, evide
     connection.execute(_SET_STATE, {"person_id": subscriber_id, "new_state": state.value})
     details = {"at": evidence.at, "how": evidence.how, "source": evidence.source, "text": evidence.text}
     connection.execute(_KEEP, {"person_id": subscriber_id, "state": state.value, **details})
+    if state in DEPARTED:
+        announce(connection, at=evidence.at, what=state.value, who=subscriber_id)
 
 
 _SET_STATE = update(subscribers).where(subscribers.c.id == bindparam("person_id")).values(state=bindparam("new_state"))

@@ -18,6 +18,7 @@ from newsletter.pieces import one_line
 from newsletter.store import rules
 from newsletter.store.db import Database
 from newsletter.store.entering import address_hash, change_state, enter, pepper
+from newsletter.store.journal import SUPPRESSED, announce
 from newsletter.store.kinds import epoch
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import consent_events, subscribers
@@ -125,6 +126,7 @@ class SqlPeople:
             connection.execute(select(subscribers.c.id).where(subscribers.c.address_key == key).with_for_update())
             hashed = address_hash(key, pepper=pepper(connection))
             connection.execute(_SUPPRESS, {"address_hash": hashed, "reason": one_line(reason), "at": epoch(now)})
+            announce(connection, at=now, what=SUPPRESSED, who=hashed)
 
 
 _SUPPRESS = text(
