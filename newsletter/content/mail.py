@@ -40,7 +40,7 @@ def parse_mail(text: str, *, path: str, kind: str, language: str, newest: bool) 
         subject=head.values.get("subject", ""),
         preheader=head.values.get("preheader", ""),
         send=_NEVER,
-        audience="",
+        audience="",  # one person
         language=language,
         direction="rtl" if language.partition("-")[0] in RIGHT_TO_LEFT else "ltr",
         blocks=tuple(blocks),
@@ -54,6 +54,6 @@ def _leads_to_newest(block: Block) -> bool:
 
 
 def paths(kind: str, languages: Sequence[str]) -> dict[str, str]:
-    """Where a mail may be found and in which language it is then: whoever reads `de-AT` reads `de` too, else English."""
+    """Where a mail may be found, best first, and in which language it is there: who reads `de-AT` reads `de` too."""
     wanted = [form for language in (*languages, "en") for form in (language, language.partition("-")[0]) if form]
     return {f"{FOLDER}/{kind}.{language}.md": language for language in wanted}

@@ -59,16 +59,15 @@ def compile_issue(
     rules: Mapping[str, Mapping[str, Any]],
     pictures: Mapping[str, Picture | Unreadable] = MappingProxyType({}),
     inline: bool = False,
-    mail: bool = False,
     finish: Callable[[str], str] = inline_css,
 ) -> tuple[Edition | None, list[Problem]]:
     """The edition of *issue*, or None, and every problem found on the way.
 
     *rules* has the rule of every segment by its `segment:NAME`, *pictures* what lies in the workspace, by the names
-    the letter calls it; they travel *inline*, or are fetched from the site. A *mail* to one person has no page of its own,
-    and links that letters have not. *finish* is the last pass over a page; another one shows the page as it was
-    before, to compare.
+    the letter calls it; they travel *inline*, or are fetched from the site. *finish* is the last pass over a page;
+    another one shows the page as it was before, to compare.
     """
+    mail = not issue.audience  # it is to one person: it has no page of its own, and links that letters have not
     marker = Marker(
         mark_word(_everything_in(issue, setting, theme)),
         custom_fields=setting.custom_fields,

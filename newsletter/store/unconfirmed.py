@@ -33,7 +33,7 @@ class SqlUnconfirmed:
     def forget(self, *, now: datetime) -> int:
         """Forget some of those to whom no mail was sent for so long, and old mails; how many people."""
         with self._db.writing() as connection:
-            numbers = list(connection.execute(_old(now=now).distinct().limit(AT_ONCE)).scalars())
+            numbers = [row.subscriber_id for row in connection.execute(_old(now=now).distinct().limit(AT_ONCE))]
             forgotten = sum(_forget(connection, number, now=now) for number in numbers)
             gone = mails.c.subscriber_id.in_(numbers) & ~WAITING & (mails.c.at <= now - FORGOTTEN_AFTER)
             connection.execute(delete(mails).where(gone))
@@ -52,9 +52,7 @@ def _forget(connection: Connection, number: int, *, now: datetime) -> bool:
     """
     query = select(subscribers.c.state).where(subscribers.c.id == number).with_for_update()
     state = connection.execute(query).scalar_one()
-    lately = select(mails.c.no).where(
-        mails.c.subscriber_id == number, WAITING | (mails.c.at > now - FORGOTTEN_AFTER)
-    )
+    lately = select(mails.c.no).where(mails.c.subscriber_id == number, WAITING | (mails.c.at > now - FORGOTTEN_AFTER))
     if state != State.PENDING.value or connection.execute(lately).first() is not None:
         return False
     table = consent_events.c

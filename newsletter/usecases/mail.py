@@ -47,7 +47,6 @@ def make_mail(
         audience=Condition(name="", rule={}),
         rules={},
         pictures={name: nothing_there(name) for name in names_in(mail.issue)},
-        mail=True,
     )
     _refuse(problems)
     assert edition is not None  # where there is none, there was a problem
