@@ -15,7 +15,6 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.audience.asking import FORGOTTEN_AFTER, MailKind, MailState, OwnMail
 from newsletter.audience.subscriber import Subscriber
 from newsletter.errors import NotFound
-from newsletter.rendering.edition import Identity
 from newsletter.sources.files import starter
 from newsletter.store.gate import SqlGate
 from newsletter.store.mails import SqlMails
@@ -23,6 +22,7 @@ from newsletter.store.unconfirmed import SqlUnconfirmed
 from newsletter.store.wishes import SqlWishes
 
 if TYPE_CHECKING:
+    from newsletter.rendering.edition import Identity
     from newsletter.usecases.answering import Answered
     from newsletter.usecases.fill import Filler, LinksOf
     from newsletter.usecases.mail import Press

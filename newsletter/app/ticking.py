@@ -113,6 +113,12 @@ class Ticking:
         """The last tick."""
         return self._turns.last()
 
+    def answer(self) -> None:
+        """Do what visitors asked, and send the mails that wait for one person each."""
+        from newsletter.app.answering import Answering
+
+        Answering(self._newsletter).work_once(self._stop)
+
     def letters(self, *, now: datetime) -> list[str]:
         """Letters whose day it is somewhere and that are not planned yet.
 

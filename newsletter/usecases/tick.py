@@ -75,6 +75,7 @@ class Ticker:
             return Did(elsewhere=True)
         work = _Work(self)
         try:
+            work.answer()
             work.plan()
             work.send()
             work.settle()
@@ -103,6 +104,11 @@ class _Work:
     in_doubt: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     exit_code: int = 0
+
+    def answer(self) -> None:
+        """Answer visitors, who look into their mailbox now; that takes little time, or is cut short."""
+        with self._telling("mails"):
+            self.ticker.hands.answer()
 
     def plan(self) -> None:
         """Plan the letters whose time has come; one that cannot be planned keeps no other."""

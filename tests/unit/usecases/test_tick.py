@@ -45,6 +45,7 @@ class World:
     doubts: Mapping[int, Deed] = field(default_factory=dict)
     still_held: Mapping[str, int] = field(default_factory=dict)
     taken: bool = False
+    unanswered: Exception | None = None
     lost: Exception | None = None
     stop_after: int = 99
     log: list[str] = field(default_factory=list)
@@ -68,6 +69,10 @@ class World:
         if self.lost:
             raise self.lost
         self.log.append(f"end: {said}")
+
+    def answer(self) -> None:
+        if self.unanswered:
+            raise self.unanswered
 
     def letters(self, *, now: datetime) -> list[str]:
         assert now == NOW
@@ -199,6 +204,13 @@ def test_what_goes_wrong_first_is_what_is_told() -> None:
     world = World(sends={1: LeaseLost("another sender has it")}, lost=StoreError("another tick took over"))
     with pytest.raises(LeaseLost):
         world.ticker().tick()
+
+
+def test_visitors_who_cannot_be_answered_keep_no_letter() -> None:
+    did = World(plans={"a": 3}, unanswered=ProviderBusy("the provider is full")).ticker().tick()
+    assert did.planned == {"a": 3}
+    assert did.problems == ("mails: the provider is full",)
+    assert did.exit_code == ProviderBusy.exit_code
 
 
 def test_a_turn_that_was_lost_is_told_beside_what_was_done() -> None:
