@@ -79,8 +79,8 @@ class SqlErasure:
             erase(connection, person, evidence=evidence)
             return Forgotten(on_list=True, letters=len(handed_over), last_at=max(handed_over, default=None))
 
-    def scrub(self) -> bool:
-        """Let what was erased be gone from the database's own files too; False if others kept us from it.
+    def scrub(self, *, patience_s: float = 10.0) -> bool:
+        """Let what was erased be gone from the database's own files too; False if others kept us from it so long.
 
         Of SQLite's file nothing is left then. A PostgreSQL overwrites what is free when it needs the room.
         """
@@ -90,6 +90,7 @@ class SqlErasure:
             return True
         with self._db.outside() as raw:
             try:
+                raw.execute(f"PRAGMA busy_timeout = {int(patience_s * 1000)}").close()
                 # Without the list of free pages and the rest of moved rows, then without the log of all that.
                 raw.execute("VACUUM").close()
                 busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
