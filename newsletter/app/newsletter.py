@@ -84,10 +84,19 @@ class Newsletter:
         database = connect(self.url)
         try:
             check_version(database)
+            if self.has_journal:
+                from newsletter.store.departures import keep_journal
+
+                keep_journal(database, self.settings.journal, now=self.clock())
         except StoreError:
             database.close()
             raise
         return database
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether departures are kept in a file: the state in Git has its own, and a runner's disk is gone with it."""
+        return not self.settings.in_git and not self.settings.on_runner
 
     @property
     def url(self) -> str:

@@ -41,8 +41,8 @@ class People:
         )
 
     def everyone(self) -> Iterator[Subscriber]:
-        """All people, in constant memory."""
-        return self._people.everyone()
+        """All people, in constant memory; whoever was forgotten is nobody."""
+        return (person for person in self._people.everyone() if person.state is not State.ERASED)
 
     def consent_of(self, person: Subscriber) -> list[Evidence]:
         """The moves of a person's consent, oldest first."""

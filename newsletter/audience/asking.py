@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from newsletter.audience.consent import DEPARTED, MOVES
+from newsletter.audience.consent import LIFTED, MOVES
 from newsletter.audience.subscriber import State, Subscriber
 
 APART = timedelta(days=1)  # of two mails of one kind to one person
@@ -98,7 +98,7 @@ def is_barred(reason: str) -> bool:
 
     What became of an earlier consent does not bar who asks anew; what others had a reason for does.
     """
-    return reason not in ("", *DEPARTED)
+    return reason not in ("", *LIFTED)
 
 
 def _too_often(mail: MailKind, asker: Asker, *, now: datetime) -> bool:

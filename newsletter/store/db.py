@@ -107,6 +107,19 @@ class Database:
                 pooled.close()  # undoes whatever was not committed
 
     @contextmanager
+    def outside(self) -> Iterator[Any]:
+        """A driver's connection outside of any transaction, for what a database does to all of itself."""
+        with self._worded(lambda: False):
+            raw = self.engine.raw_connection()
+            raw.detach()  # nobody after us gets it as we leave it
+            try:
+                if not self.is_sqlite:
+                    raw.dbapi_connection.autocommit = True  # type: ignore[union-attr]
+                yield raw.dbapi_connection
+            finally:
+                raw.close()
+
+    @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
         with self._worded(lambda: False), engine.connect() as connection, connection.begin():
             yield connection

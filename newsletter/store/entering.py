@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from newsletter.audience.consent import DEPARTED, MOVES, Evidence
+from newsletter.audience.consent import DEPARTED, LIFTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.store.db import among, append, one_at_a_time
@@ -64,13 +64,15 @@ def enter(connection: Connection, entries: Sequence[Entry], *, evidence: Evidenc
     hashes = {key: address_hash(key, pepper=secret) for key in keys}
     barred = _barred(connection, hashes.values())
     known = _known(connection, hashes)
+    waiting = _left_and_asked(connection, known.values())
     next_id = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0))).scalar_one() + 1
     joined_at, tokens = epoch(now), _tokens(len(keys))
     for entry, key, token in zip(entries, keys, tokens, strict=True):
         hashed = hashes[key]
         person = known.get(key)
         if person is not None:
-            changes.counts[_meet_again(entry, person, barred=hashed in barred, changes=changes)] += 1
+            kept = hashed in barred or person["id"] in waiting
+            changes.counts[_meet_again(entry, person, barred=kept, changes=changes)] += 1
         elif hashed in barred:
             changes.counts["unchanged" if entry.state in DEPARTED else "kept_away"] += 1
         else:
@@ -110,6 +112,14 @@ def _known(connection: Connection, keys: Collection[str]) -> dict[str, _Person]:
         .with_for_update()
     )
     return {row["address_key"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def _left_and_asked(connection: Connection, people: Iterable[_Person]) -> frozenset[int]:
+    """Those who left and have asked to come back: that it was they who asked, only they can confirm."""
+    numbers = [person["id"] for person in people if person["state"] == State.PENDING.value]
+    events = consent_events.c
+    query = select(events.subscriber_id).where(among(connection, events.subscriber_id, numbers))
+    return frozenset(connection.execute(query.where(events.state.in_(LIFTED))).scalars()) if numbers else frozenset()
 
 
 def _meet_again(entry: Entry, person: _Person, *, barred: bool, changes: _Changes) -> str:

@@ -13,7 +13,7 @@ from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
 from newsletter.audience.subscriber import State, Subscriber
-from newsletter.errors import NewsletterError, NotFound
+from newsletter.errors import IllegalMove, NewsletterError, NotFound
 from newsletter.pieces import one_line
 from newsletter.store import rules
 from newsletter.store.db import Database
@@ -103,13 +103,18 @@ class SqlPeople:
             return dict(zip(names, connection.execute(query).one(), strict=True))
 
     def move(self, subscriber_id: int, state: State, *, evidence: Evidence) -> None:
-        """Let a person's consent go to *state*, and keep why. Raises IllegalMove or NotFound."""
+        """Let a person's consent go to *state*, and keep why. Raises IllegalMove or NotFound.
+
+        Never to ERASED: see `erasing`.
+        """
         with self._db.writing() as connection:
             query = select(subscribers.c.state).where(subscribers.c.id == subscriber_id).with_for_update()
             old = connection.execute(query).scalar()
             if old is None:
                 raise NotFound("there is no such subscriber")
             new = consent.move(State(old), state)
+            if new is State.ERASED:
+                raise IllegalMove("nobody is erased by a word in their row")
             change_state(connection, subscriber_id, new, evidence)
 
     def suppress(self, address: str, *, reason: str, now: datetime) -> None:

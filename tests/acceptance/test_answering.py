@@ -64,6 +64,8 @@ def desk(tmp_path: Path, database_url: str) -> Desk:
     workplace = Workplace(tmp_path / "nl", environment={"NEWSLETTER_DATABASE_URL": database_url})
     workplace.done("init", str(workplace.root))
     workplace.done("db", "upgrade")
+    for letter in (workplace.root / "issues").glob("*.md"):  # of which a tick would tell that nobody approved it
+        letter.unlink()
     return Desk(workplace, database_url)
 
 
@@ -121,7 +123,8 @@ def test_a_tick_asks_whoever_wants_to_join_welcomes_them_and_sends_them_a_link(d
     desk.ask("ana@example.org", first_name="Mallory", language="de-AT")
     desk.workplace.done("tick")
     (asked,) = desk.sent()
-    assert asked.value("Subject") == "Bitte =?utf-8?q?best=C3=A4tigen=3A?= The Monday Letter" or asked.value("Subject")
+    assert asked.parts[0].text.startswith("The Monday Letter\n")
+    assert "Bist du es?" in asked.parts[0].text
     assert "Mallory" not in asked.parts[0].text + asked.parts[1].text + asked.value("To")
     with desk.open() as newsletter:
         word = asked.parts[0].text.partition("https://letters.example.org/confirm/")[2].split()[0]
