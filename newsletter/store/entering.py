@@ -217,7 +217,7 @@ def _write(connection: Connection, changes: _Changes, evidence: Evidence) -> Non
     append(connection, subscribers, changes.added)
     for row in changes.added:
         if row[6] in DEPARTED:
-            announce(connection, at=evidence.at, what=str(row[6]), who=bytes(row[3]))
+            announce(connection, at=evidence.at, what=str(row[6]), who=row[3])
     said = (epoch(evidence.at), evidence.how, evidence.source)
     rows = zip(changes.added, changes.said, strict=True)
     append(connection, consent_events, [(row[0], 1, *said, text or evidence.text, row[6]) for row, text in rows])

@@ -188,6 +188,9 @@ class Turns(Protocol):
 class Hands(Protocol):
     """The verbs that a tick puts together."""
 
+    def answer(self) -> None:
+        """Do what visitors asked, and send the mails that wait for one person each."""
+
     def letters(self, *, now: datetime) -> list[str]:
         """Letters whose day it is somewhere and that are not planned yet."""
 
