@@ -104,6 +104,7 @@ def _known(person: Subscriber) -> dict[str, object]:
         "state": person.state.value,
         "suppressed": person.suppressed,
         "paused_until": person.paused_until,
+        "frequency": person.frequency.value,
         "timezone": person.zone,
         "timezone_from": person.zone_source.value,
         "language": person.language,
