@@ -48,6 +48,7 @@ class _Changes:
     added: list[tuple[object, ...]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # by the list itself, of the consent of each who is added
     refreshed: dict[int, _Person] = field(default_factory=dict)
+    departed: list[tuple[State, bytes]] = field(default_factory=list)  # of those added; and who they are
     moved: list[tuple[int, State, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -112,6 +113,8 @@ def _worked_out(
             known[key] = dict(zip(_COLUMNS, row, strict=True))
             changes.added.append(row)
             changes.said.append(entry.evidence)
+            if leaves:
+                changes.departed.append((entry.state, hashed))
     changes.counts["added"] = len(changes.added)
     return changes
 
@@ -215,9 +218,8 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 def _write(connection: Connection, changes: _Changes, evidence: Evidence) -> None:
     """Write what was worked out, with the evidence of every state that anybody comes to."""
     append(connection, subscribers, changes.added)
-    for row in changes.added:
-        if row[6] in DEPARTED:
-            announce(connection, at=evidence.at, what=str(row[6]), who=row[3])
+    for state, hashed in changes.departed:
+        announce(connection, at=evidence.at, what=state.value, who=hashed)
     said = (epoch(evidence.at), evidence.how, evidence.source)
     rows = zip(changes.added, changes.said, strict=True)
     append(connection, consent_events, [(row[0], 1, *said, text or evidence.text, row[6]) for row, text in rows])
