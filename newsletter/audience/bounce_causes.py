@@ -32,7 +32,8 @@ CAUSES = (
         Kind.SOFT,
         "our sending was refused",
     ),
-    Cause("", r"spam|block|black ?list|policy|reputation|\bdmarc|\bspf\b|\bdkim|rate limit", Kind.SOFT, "by policy"),
+    Cause("", r"spam|block|black ?list|policy|reputation|\bdmarc|\bspf\b|\bdkim", Kind.SOFT, "by policy"),
+    Cause("", r"rate limit|at a rate", Kind.SOFT, "too many mails at once"),  # Gmail says so with 5.2.1
     Cause(r"4\.", "", Kind.SOFT, "put off until the server gave up"),
     Cause(r"5\.1\.[789]", "", Kind.SOFT, "our own address was refused"),
     Cause(r"5\.1\.4", "", Kind.SOFT, "the address is ambiguous"),
@@ -51,7 +52,7 @@ CAUSES = (
         "no such address",
     ),
     Cause(r"5\.[2345]\.", "", Kind.SOFT, "the servers did not get on with each other"),
-    Cause(r"5\.", "", Kind.HARD, "refused for good"),
+    Cause(r"5\.", "", Kind.SOFT, "refused for good, and not why"),
     Cause("", "", Kind.SOFT, "no reason given"),
 )
 
