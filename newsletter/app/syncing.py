@@ -53,7 +53,7 @@ class Syncing:
     def _carrier(self, stop: threading.Event) -> Provider:
         settings = self._newsletter.settings
         if not tells(settings):
-            hint = "bounces come back as mail: newsletter inbox"
+            hint = "mailgun, ses and resend can; what smtp cannot deliver comes back as mail"
             raise NotFound(f"{settings.provider} cannot be asked who left or bounced", hint=hint)
         return carrier(settings, lanes=1, stop=stop.is_set, clock=self._newsletter.clock)
 
