@@ -115,7 +115,7 @@ class Resend:
 
     def _suppressed(self, walk: Walk) -> tuple[list[News], str] | None:
         """A page of the suppression list; None if the entry that it follows is not there any more."""
-        answer = patiently(self._http, page_path(walk), too_fast=lambda each: _name(each) == "rate_limit_exceeded")
+        answer = patiently(self._http, page_path(walk))
         if walk.at and answer.status in (400, 404, 422):
             return None
         if answer.status != 200:
