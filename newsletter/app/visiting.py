@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from newsletter.audience.addresses import read_address
+from newsletter.audience.asking import WishKind
 from newsletter.audience.columns import LONGEST_NAME, read_text
 from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSource
@@ -24,7 +25,6 @@ from newsletter.store.consenting import SqlConsent
 from newsletter.store.erasing import SqlErasure
 from newsletter.store.rows import write_tags
 from newsletter.store.subscribers import SqlPeople
-from newsletter.store.tables import WishKind
 from newsletter.store.wishes import SqlWishes
 
 if TYPE_CHECKING:

@@ -114,8 +114,8 @@ class Database:
             raw.detach()  # nobody after us gets it as we leave it
             try:
                 if not self.is_sqlite:
-                    raw.driver_connection.autocommit = True  # type: ignore[union-attr]
-                yield raw.driver_connection
+                    raw.dbapi_connection.autocommit = True  # type: ignore[union-attr]
+                yield raw.dbapi_connection
             finally:
                 raw.close()
 

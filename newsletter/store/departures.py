@@ -22,7 +22,7 @@ from newsletter.audience.subscriber import State
 from newsletter.store.bookmarks import position_of, put
 from newsletter.store.db import Database, among
 from newsletter.store.entering import change_state, pepper
-from newsletter.store.erasing import erase
+from newsletter.store.erasing import SqlErasure, erase
 from newsletter.store.journal import SUPPRESSED, Announced, Departure, Journal, announced
 from newsletter.store.kinds import epoch, instant
 from newsletter.store.tables import consent_events, subscribers, suppressions
@@ -82,6 +82,8 @@ def keep_journal(db: Database, path: Path, *, now: datetime) -> int:
                 _, before, after = journal.add(lacking)
                 mark = after if before == mark else mark  # else others added to it meanwhile, which we have not read
             put(connection, name, mark, now=now)
+        if changed and any(each.what == State.ERASED for each in news.departures):
+            SqlErasure(db).scrub()
     db.before_commit = partial(_keep, journal)
     return changed
 

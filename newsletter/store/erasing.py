@@ -79,8 +79,8 @@ class SqlErasure:
             erase(connection, person, evidence=evidence)
             return Forgotten(on_list=True, letters=len(handed_over), last_at=max(handed_over, default=None))
 
-    def scrub(self) -> bool:
-        """Let what was erased be gone from the database's own files too; False if others kept us from it.
+    def scrub(self, *, patience_s: float = 10.0) -> bool:
+        """Let what was erased be gone from the database's own files too; False if others kept us from it so long.
 
         Of SQLite's file nothing is left then. A PostgreSQL overwrites what is free when it needs the room.
         """
@@ -90,6 +90,7 @@ class SqlErasure:
             return True
         with self._db.outside() as raw:
             try:
+                raw.execute(f"PRAGMA busy_timeout = {int(patience_s * 1000)}").close()
                 # Without the list of free pages and the rest of moved rows, then without the log of all that.
                 raw.execute("VACUUM").close()
                 busy, *_ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
@@ -100,8 +101,11 @@ class SqlErasure:
             return not busy
 
 
-def erase(connection: Connection, subscriber_id: int, *, evidence: Evidence) -> None:
-    """Blank a person's row, and take away all else that could name them, for good."""
+def erase(connection: Connection, subscriber_id: int, *, evidence: Evidence, bars: bool = True) -> None:
+    """Blank a person's row, and take away all else that could name them, for good.
+
+    It *bars* their address too, unless they never were on the list.
+    """
     # A claim holds the batch before it holds the people: so do we, lest one waits for the other in a circle.
     letters = [{"issue": issue_no, "number": seq} for issue_no, seq in _letters(connection, subscriber_id)]
     table = subscribers.c
@@ -121,7 +125,8 @@ def erase(connection: Connection, subscriber_id: int, *, evidence: Evidence) -> 
     connection.execute(update(subscribers).where(table.id == subscriber_id).values(_BLANK | row))
     said = {"subscriber_id": subscriber_id, "no": 1, "at": evidence.at, "how": evidence.how, "source": evidence.source}
     connection.execute(insert(consent_events), said | {"text": "", "state": State.ERASED.value})
-    bar_erased(connection, bytes(hashed), at=evidence.at)
+    if bars:
+        bar_erased(connection, bytes(hashed), at=evidence.at)
 
 
 def bar_erased(connection: Connection, hashed: bytes, *, at: datetime) -> None:
