@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from benchmarks.measure import Row, Target, compare
 from benchmarks.people import entries
 from newsletter.audience.consent import Evidence
-from newsletter.audience.importing import Entry, Rejected, read_list
+from newsletter.audience.importing import Entry, Rejected
+from newsletter.audience.listing import read_list
 from newsletter.audience.subscriber import State
 from newsletter.store.db import connect
 from newsletter.store.schema import upgrade

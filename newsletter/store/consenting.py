@@ -7,10 +7,12 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
+from newsletter.audience.asking import MailKind
 from newsletter.audience.consent import LIFTED, MOVES, OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.store.db import Database
 from newsletter.store.entering import change_state
+from newsletter.store.mails import queue
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import consent_events, subscribers, suppressions
 
@@ -49,6 +51,7 @@ class SqlConsent:
             hashed = select(subscribers.c.address_hash).where(row).scalar_subquery()
             lifted = (suppressions.c.address_hash == hashed) & suppressions.c.reason.in_(LIFTED)
             connection.execute(delete(suppressions).where(lifted))
+            queue(connection, subscriber_id, MailKind.WELCOME, now=evidence.at)
             return True
 
     def undo(self, subscriber_id: int, *, evidence: Evidence) -> bool:

@@ -101,8 +101,11 @@ class SqlErasure:
             return not busy
 
 
-def erase(connection: Connection, subscriber_id: int, *, evidence: Evidence) -> None:
-    """Blank a person's row, and take away all else that could name them, for good."""
+def erase(connection: Connection, subscriber_id: int, *, evidence: Evidence, bars: bool = True) -> None:
+    """Blank a person's row, and take away all else that could name them, for good.
+
+    It *bars* their address too, unless they never were on the list.
+    """
     # A claim holds the batch before it holds the people: so do we, lest one waits for the other in a circle.
     letters = [{"issue": issue_no, "number": seq} for issue_no, seq in _letters(connection, subscriber_id)]
     table = subscribers.c
@@ -122,7 +125,8 @@ def erase(connection: Connection, subscriber_id: int, *, evidence: Evidence) -> 
     connection.execute(update(subscribers).where(table.id == subscriber_id).values(_BLANK | row))
     said = {"subscriber_id": subscriber_id, "no": 1, "at": evidence.at, "how": evidence.how, "source": evidence.source}
     connection.execute(insert(consent_events), said | {"text": "", "state": State.ERASED.value})
-    bar_erased(connection, bytes(hashed), at=evidence.at)
+    if bars:
+        bar_erased(connection, bytes(hashed), at=evidence.at)
 
 
 def bar_erased(connection: Connection, hashed: bytes, *, at: datetime) -> None:
