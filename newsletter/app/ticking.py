@@ -125,6 +125,12 @@ class Ticking:
         counts = {"left": heard.left, "bounced": heard.bounced, "complained": heard.complained}
         return {what: count for what, count in counts.items() if count}
 
+    def answer(self) -> None:
+        """Do what visitors asked, and send the mails that wait for one person each."""
+        from newsletter.app.answering import Answering
+
+        Answering(self._newsletter).work_once(self._stop)
+
     def letters(self, *, now: datetime) -> list[str]:
         """Letters whose day it is somewhere and that are not planned yet.
 

@@ -5,9 +5,11 @@ Source: documentation.mailgun.com, "Events" and "Webhooks" (read 2026-11-21).
 
 from __future__ import annotations
 
+from newsletter.audience.news import Kind
 from newsletter.delivery.outcome import Event, Status
 from newsletter.providers.http import redacted
 from newsletter.providers.records import Record, text_of, within
+from newsletter.providers.walk import read_instant
 
 _STATUSES = {
     "accepted": Status.ACCEPTED,
@@ -16,15 +18,22 @@ _STATUSES = {
     "complained": Status.COMPLAINED,
 }
 
+# Why a letter came back for good. Everything else is about a day or a sender, such as a full mailbox or a blocked
+# network.
+_FAILURES = {
+    "bounce": Kind.HARD,
+    "delayed-bounce": Kind.HARD,
+    "suppress-bounce": Kind.HARD,
+    "suppress-unsubscribe": Kind.LEFT,
+    "suppress-complaint": Kind.COMPLAINED,
+}
+
 
 def read_event(record: Record) -> Event | None:
-    """The event in an item of the list or the payload of a webhook; None if it is about no delivery of ours.
-
-    A failure for now is none: Mailgun tries again and tells how that ended.
-    """
+    """The event in an item of the list or the payload of a webhook; None if it is about no delivery of ours."""
     told = within(record, "event-data") or record
-    kind = text_of(told, "event")
-    status = Status.BOUNCED if kind == "failed" and text_of(told, "severity") == "permanent" else _STATUSES.get(kind)
+    kind = failure(told)
+    status = Status.BOUNCED if kind else _STATUSES.get(text_of(told, "event"))
     ref = ref_of(told)
     if status is None or not ref:
         return None
@@ -33,7 +42,16 @@ def read_event(record: Record) -> Event | None:
         status=status,
         provider_id=text_of(within(within(told, "message"), "headers"), "message-id"),
         reason=reason_of(told),
+        kind=kind,
+        at=read_instant(told.get("timestamp")),
     )
+
+
+def failure(told: Record) -> Kind | None:
+    """What a failure says of the person; None if it is none, or one for now: Mailgun tries again and tells the end."""
+    if text_of(told, "event") != "failed" or text_of(told, "severity") != "permanent":
+        return None
+    return _FAILURES.get(text_of(told, "reason"), Kind.SOFT)
 
 
 def ref_of(told: Record) -> str:

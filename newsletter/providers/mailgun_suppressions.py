@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from newsletter.audience.news import Kind, News
 from newsletter.providers.http import redacted
-from newsletter.providers.mailgun_events import reason_of, ref_of
+from newsletter.providers.mailgun_events import failure, reason_of, ref_of
 from newsletter.providers.records import Record, text_of
 from newsletter.providers.walk import HOW, Page, Walk, heard, read_instant
 
@@ -28,23 +28,12 @@ LISTS = {
     "complaints": (Kind.COMPLAINED, "on Mailgun's list of complaints"),
     "bounces": (Kind.HARD, "on Mailgun's list of bounces"),
 }
-# Why Mailgun gave up. That we are blocked says nothing of an address; any other reason, as a full mailbox, says little.
-_FAILURES: dict[str, Kind | None] = {
-    "bounce": Kind.HARD,
-    "delayed-bounce": Kind.HARD,
-    "suppress-bounce": Kind.HARD,
-    "suppress-unsubscribe": Kind.LEFT,
-    "suppress-complaint": Kind.COMPLAINED,
-    "espblock": None,
-}
 _EVENTS = {"unsubscribed": Kind.LEFT, "complained": Kind.COMPLAINED}
 
 
-def pages(
-    walk: Walk, *, now: datetime, domain: str, turned: Turned, late: timedelta, kept_for: timedelta
-) -> Iterator[Page]:
+def pages(walk: Walk, *, domain: str, turned: Turned, late: timedelta, kept_for: timedelta) -> Iterator[Page]:
     """The pages of news since; events may come so *late*, and are *kept_for* so long."""
-    complete = now - late  # up to here the events are all there
+    complete = walk.began - late  # up to here the events are all there
     if walk.at or walk.began - walk.since > kept_for:
         names = list(LISTS)
         for name in names[names.index(walk.at) if walk.at in names else 0 :]:
@@ -79,10 +68,7 @@ def read_listed(name: str, record: Record, *, now: datetime) -> News | None:
 def read_told(record: Record, *, now: datetime) -> News | None:
     """The news in one event; by its delivery where it is one of ours, else by its address."""
     event = text_of(record, "event")
-    kind = _EVENTS.get(event)
-    # A failure for now is no news: Mailgun tries again, and tells how that ended.
-    if event == "failed" and text_of(record, "severity") == "permanent":
-        kind = _FAILURES.get(text_of(record, "reason"), Kind.SOFT)
+    kind = failure(record) or _EVENTS.get(event)
     address = text_of(record, "recipient")
     if kind is None or not address:
         return None

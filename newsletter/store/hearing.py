@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, func, select, text
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select, text
 
 from newsletter.audience.addresses import BadAddress, address_key
 from newsletter.audience.consent import MOVES, Evidence
 from newsletter.audience.news import LEADS_TO, SOFT_AMONG, SOFT_LIMIT, Kind, News
 from newsletter.audience.subscriber import State
 from newsletter.delivery.outcome import Status
+from newsletter.delivery.report import Refusal
 from newsletter.pieces import one_line
 from newsletter.store.db import Database
 from newsletter.store.departures import returned
@@ -16,8 +19,11 @@ from newsletter.store.entering import change_state
 from newsletter.store.kinds import epoch
 from newsletter.store.tables import deliveries, issues, outcomes, soft_bounces, subscribers
 
-# Of these the recipient's server heard; what was refused to us, or is in doubt, may never have come to it.
+# Of these the recipient's server heard; what was refused to us, or is in doubt, may never have come to it. Where it
+# was their server that refused, that is among the soft bounces.
 _ARRIVED = [status.value for status in (Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)]
+
+_MAY_BOUNCE = [state.value for state, leads_to in MOVES.items() if LEADS_TO[Kind.HARD] in leads_to]
 
 
 class SqlHearing:
@@ -43,6 +49,12 @@ class SqlHearing:
         except BadAddress:
             return None
 
+    def refusals(self, issue_no: int) -> list[Refusal]:
+        """The refused deliveries of an issue to people who are mailed still, but for those that were taken already."""
+        with self._db.reading() as connection:
+            found = connection.execute(_REFUSALS.where(outcomes.c.issue_no == issue_no))
+            return [Refusal(**row._mapping) for row in found]
+
     def take(self, subscriber_id: int, news: News, *, issue_no: int | None) -> Kind | None:
         """What *news* came to be for a person; None if it is nothing new, or they asked anew since.
 
@@ -51,17 +63,18 @@ class SqlHearing:
         with self._db.writing() as connection:
             query = select(subscribers.c.state).where(subscribers.c.id == subscriber_id).with_for_update()
             state = State(connection.execute(query).scalar_one())
-            if returned(connection, [subscriber_id]).get(subscriber_id, news.at) > news.at:
+            returned_at = returned(connection, [subscriber_id]).get(subscriber_id, news.at)
+            if returned_at > news.at:
                 return None
             kind, reason = news.kind, news.reason
             if kind is Kind.SOFT:
                 if issue_no is None or not _keep(connection, subscriber_id, issue_no, news):
                     return None
-                if not _too_many(connection, subscriber_id):
+                if LEADS_TO[Kind.HARD] not in MOVES[state] or not _too_many(connection, subscriber_id, returned_at):
                     return Kind.SOFT
                 kind, reason = Kind.HARD, f"{SOFT_LIMIT} of the last {SOFT_AMONG} letters came back: {reason}"
             if LEADS_TO[kind] not in MOVES[state]:
-                return None if news.kind is not Kind.SOFT else Kind.SOFT
+                return None
             evidence = Evidence(at=news.at, how=news.how, source=one_line(reason))
             change_state(connection, subscriber_id, LEADS_TO[kind], evidence)
             return kind
@@ -83,21 +96,39 @@ _KEEP = text(
 )
 
 
-def _too_many(connection: Connection, subscriber_id: int) -> bool:
-    """Whether too many of the last letters to a person came back."""
+def _too_many(connection: Connection, subscriber_id: int, since: datetime) -> bool:
+    """Whether too many of the last letters to a person came back; none that did before they asked to be on the list."""
     last = (
         select(deliveries.c.issue_no)
-        .join(outcomes, (outcomes.c.issue_no == deliveries.c.issue_no) & (outcomes.c.seq == deliveries.c.seq))
+        .join(outcomes, _OUTCOME)
+        .outerjoin(soft_bounces, _SOFT)
         .where(
             # One look into the index for each issue; without the list SQLite would read every delivery.
             deliveries.c.issue_no.in_(select(issues.c.no)),
             deliveries.c.subscriber_id == subscriber_id,
-            outcomes.c.status.in_(_ARRIVED),
+            or_(outcomes.c.status.in_(_ARRIVED), soft_bounces.c.issue_no.is_not(None)),
         )
         .order_by(deliveries.c.due_at.desc(), deliveries.c.issue_no.desc())
         .limit(SOFT_AMONG)
     )
     came_back = select(func.count()).where(
-        soft_bounces.c.subscriber_id == subscriber_id, soft_bounces.c.issue_no.in_(last.scalar_subquery())
+        soft_bounces.c.subscriber_id == subscriber_id,
+        soft_bounces.c.issue_no.in_(last.scalar_subquery()),
+        soft_bounces.c.at >= since,
     )
     return connection.execute(came_back).scalar_one() >= SOFT_LIMIT
+
+
+_OUTCOME = and_(outcomes.c.issue_no == deliveries.c.issue_no, outcomes.c.seq == deliveries.c.seq)
+_SOFT = and_(
+    soft_bounces.c.issue_no == deliveries.c.issue_no, soft_bounces.c.subscriber_id == deliveries.c.subscriber_id
+)
+_REFUSALS = (
+    select(deliveries.c.subscriber_id, outcomes.c.at, outcomes.c.reason)
+    .join_from(outcomes, deliveries, _OUTCOME)
+    .join(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+    .outerjoin(soft_bounces, _SOFT)
+    .where(outcomes.c.status == literal_column("'refused'"))
+    .where(subscribers.c.state.in_(_MAY_BOUNCE), soft_bounces.c.issue_no.is_(None))
+    .order_by(outcomes.c.seq)
+)

@@ -16,11 +16,15 @@ from newsletter.delivery.plan import Block, Claim, Forecast, Plan, PlannedIssue
 from newsletter.delivery.report import DeliveryStory, Tally
 
 
-class People(Protocol):
-    """The list."""
+class Register(Protocol):
+    """Where people are entered."""
 
     def enter(self, entries: Sequence[Entry], *, evidence: Evidence, now: datetime) -> ImportCounts:
         """Add or refresh people in one transaction; never brings back anyone who left."""
+
+
+class People(Protocol):
+    """The list."""
 
     def lacking(self, fields: Iterable[str], *, audience: Predicate, now: datetime) -> Mapping[str, int]:
         """For each field, how many mailable people of the audience have no value for it."""
@@ -183,6 +187,9 @@ class Turns(Protocol):
 
 class Hands(Protocol):
     """The verbs that a tick puts together."""
+
+    def answer(self) -> None:
+        """Do what visitors asked, and send the mails that wait for one person each."""
 
     def letters(self, *, now: datetime) -> list[str]:
         """Letters whose day it is somewhere and that are not planned yet."""

@@ -78,6 +78,7 @@ class Ticker:
         work = _Work(self)
         try:
             work.hear()  # first, so that who left is not planned for
+            work.answer()
             work.plan()
             work.send()
             work.settle()
@@ -114,6 +115,11 @@ class _Work:
             return
         with self._telling("sync"):
             self.heard = self.ticker.hands.hear()
+
+    def answer(self) -> None:
+        """Answer visitors, who look into their mailbox now; that takes little time, or is cut short."""
+        with self._telling("mails"):
+            self.ticker.hands.answer()
 
     def plan(self) -> None:
         """Plan the letters whose time has come; one that cannot be planned keeps no other."""

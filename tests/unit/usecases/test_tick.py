@@ -46,6 +46,7 @@ class World:
     heard: Mapping[str, int] | Exception | None = None
     still_held: Mapping[str, int] = field(default_factory=dict)
     taken: bool = False
+    unanswered: Exception | None = None
     lost: Exception | None = None
     stop_after: int = 99
     log: list[str] = field(default_factory=list)
@@ -75,6 +76,10 @@ class World:
         if isinstance(self.heard, Exception):
             raise self.heard
         return self.heard or {}
+
+    def answer(self) -> None:
+        if self.unanswered:
+            raise self.unanswered
 
     def letters(self, *, now: datetime) -> list[str]:
         assert now == NOW
@@ -226,6 +231,13 @@ def test_what_goes_wrong_first_is_what_is_told() -> None:
     world = World(sends={1: LeaseLost("another sender has it")}, lost=StoreError("another tick took over"))
     with pytest.raises(LeaseLost):
         world.ticker().tick()
+
+
+def test_visitors_who_cannot_be_answered_keep_no_letter() -> None:
+    did = World(plans={"a": 3}, unanswered=ProviderBusy("the provider is full")).ticker().tick()
+    assert did.planned == {"a": 3}
+    assert did.problems == ("mails: the provider is full",)
+    assert did.exit_code == ProviderBusy.exit_code
 
 
 def test_a_turn_that_was_lost_is_told_beside_what_was_done() -> None:
