@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from newsletter.audience.addresses import read_address
 from newsletter.audience.asking import WishKind
 from newsletter.audience.columns import LONGEST_NAME, read_text
-from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence
+from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence, version_of
 from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSource
 from newsletter.errors import LinkInvalid, StoreError
 from newsletter.store.chronicle import SqlChronicle
@@ -97,7 +96,7 @@ class Visiting:
     @property
     def agreement_digest(self) -> str:
         """What stands in the evidence for the text that people agree to."""
-        return sha256(self.settings.signup_agreement.encode()).hexdigest()[:16]
+        return version_of(self.settings.signup_agreement)
 
     # Whom a link belongs to
 
