@@ -21,6 +21,7 @@ from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSou
 from newsletter.errors import LinkInvalid, StoreError
 from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.consenting import SqlConsent
+from newsletter.store.erasing import SqlErasure
 from newsletter.store.rows import write_tags
 from newsletter.store.subscribers import SqlPeople
 from newsletter.store.wishes import SqlWishes
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 # The purposes of the signed words in links.
 CONFIRM, PREFERENCES, ME, UNDO = "confirm", "preferences", "me", "undo"
 
+_PAGES = "the pages"
 REST = timedelta(weeks=4)
 LONGEST_REST = timedelta(days=365)
 _PARTS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -74,6 +76,7 @@ class Visiting:
         self._people = SqlPeople(newsletter.database)
         self._consent = SqlConsent(newsletter.database)
         self._chronicle = SqlChronicle(newsletter.database)
+        self._erasure = SqlErasure(newsletter.database)
         self._wishes = SqlWishes(newsletter.database)
 
     # Mails that are asked for
@@ -132,7 +135,7 @@ class Visiting:
         return Left(person=person, undo=undo)
 
     def rest(self, token: str) -> tuple[Subscriber, date] | None:
-        """Let whoever has *token* have no letter for some weeks; them and the first day after. None if they get none."""
+        """Let whoever has *token* have a rest of some weeks; them and the day it ends. None if they get no letter."""
         person = self._consent.by_token(token)
         if person is None or person.state is not State.ACTIVE:
             return None
@@ -236,6 +239,11 @@ class Visiting:
             ],
         }
 
+    def erase(self, person: Subscriber) -> None:
+        """Forget a person. Raises NewsletterError while a letter to them is being handed over."""
+        evidence = Evidence(at=self._newsletter.clock(), how="page", source=_PAGES)
+        self._erasure.forget(person.address, evidence=evidence)
+
     def is_well(self) -> bool:
         """Whether the database answers."""
         try:
@@ -245,7 +253,7 @@ class Visiting:
         return True
 
     def _evidence(self, how: str) -> Evidence:
-        return Evidence(at=self._newsletter.clock(), how=how, source="the pages", text=self.agreement_digest)
+        return Evidence(at=self._newsletter.clock(), how=how, source=_PAGES, text=self.agreement_digest)
 
     def _zone(self, name: str | None) -> ZoneInfo:
         return ZoneInfo(name or self.settings.timezone)

@@ -19,7 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.visiting import Visiting
-from newsletter.errors import SettingsError, StoreError
+from newsletter.errors import NewsletterError, SettingsError
 from newsletter.settings.read import FILE, find_root, read_settings
 from newsletter.web.public_choosing import choosing
 from newsletter.web.public_desk import Desk, Link
@@ -97,8 +97,8 @@ def public_app(desk: Desk, *, colours: str) -> Flask:
             response.headers.extend((name, value) for name, value in problem.get_headers() if name == "Allow")
         return response
 
-    @app.errorhandler(StoreError)
-    def busy(problem: StoreError) -> Response:
+    @app.errorhandler(NewsletterError)
+    def busy(problem: NewsletterError) -> Response:
         app.logger.error("%s", problem)
         return _refusal(desk, 503)
 
@@ -117,7 +117,8 @@ def _shared(desk: Desk, colours: str) -> Blueprint:
         response = Response(assets[name], mimetype=_ASSETS.get(name, "text/css"))
         response.headers["Cache-Control"] = f"public, max-age={_ASSET_LIFE_S}"
         response.add_etag()
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     @shared.get("/robots.txt")
     def robots() -> Response:

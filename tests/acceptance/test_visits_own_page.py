@@ -109,7 +109,9 @@ def test_a_pause_ends_when_its_day_begins_where_the_reader_is(house: House, link
     assert house.known("ada.example@example.org").paused_until is None
 
 
-@pytest.mark.parametrize("day", ["2026-11-23", "2020-01-01", "2027-11-24", "9999-12-31", "tomorrow", "2026-12-24T00:00"])
+@pytest.mark.parametrize(
+    "day", ["2026-11-23", "2020-01-01", "2027-11-24", "9999-12-31", "tomorrow", "2026-12-24T00:00"]
+)
 def test_a_day_that_cannot_be_meant_is_asked_again(house: House, link: str, day: str) -> None:
     before = house.dump()
     answer = house.post(link, **FORM, paused_until=day)
