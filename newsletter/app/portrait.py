@@ -15,7 +15,6 @@ from newsletter.errors import NotFound
 from newsletter.store.portraits import Noted, SqlPortraits
 from newsletter.store.subscribers import SqlPeople
 
-
 _FORGOTTEN = "its owner asked to be forgotten; no import brings it in, only they themselves"
 
 

@@ -87,7 +87,7 @@ class Outbox:
             yield Look(what="provider", ok=False, detail=f"{place} cannot be written", fix=fix)
 
     def forget(self, address: str) -> int:
-        """How many messages to *address*, as it is kept, were deleted; the journals, which name nobody, still know of them."""
+        """How many messages to *address*, as it is kept, were deleted; that they were sent, the journals still know."""
         # As a word of its own: other people's addresses may begin or end with it.
         word = re.escape(address.encode())
         named = re.compile(rb"(?<![^\s<,:])%b(?![^\s>,])" % word, re.IGNORECASE)
