@@ -190,8 +190,7 @@ def test_a_link_that_is_not_good_says_what_to_do(house: House, how: str) -> None
     if how == "changed":
         link = link[:-1] + ("A" if link[-1] != "A" else "B")
     if how == "of nobody":
-        people = SqlPeople(house.newsletter.database)
-        people.move(ada.id, State.ERASED, evidence=Evidence(at=house.newsletter.at, how="x", source="x"))
+        Visiting(house.newsletter).erase(ada)
     for answer in (house.get(link), house.post(link)):
         assert answer.status_code == 404
         assert 'href="/subscribe"' in answer.text
