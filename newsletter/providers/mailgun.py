@@ -105,7 +105,7 @@ class Mailgun:
     def departures(self, after: str, *, now: datetime) -> Iterator[Page]:
         """Who left, bounced or complained since."""
         walk = read_walk(after, now=now)
-        found = pages(walk, domain=self._domain, turned=self._turned, late=TRUSTED_AFTER, kept_for=KEPT_FOR)
+        found = pages(walk, now=now, domain=self._domain, turned=self._turned, late=TRUSTED_AFTER, kept_for=KEPT_FOR)
         return bounded(found)
 
     def examine(self) -> Iterator[Look]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select, text
 
@@ -23,6 +23,7 @@ from newsletter.store.tables import deliveries, issues, outcomes, soft_bounces, 
 # was their server that refused, that is among the soft bounces.
 _ARRIVED = [status.value for status in (Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)]
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _MAY_BOUNCE = [state.value for state, leads_to in MOVES.items() if LEADS_TO[Kind.HARD] in leads_to]
 
 
@@ -63,7 +64,7 @@ class SqlHearing:
         with self._db.writing() as connection:
             query = select(subscribers.c.state).where(subscribers.c.id == subscriber_id).with_for_update()
             state = State(connection.execute(query).scalar_one())
-            returned_at = returned(connection, [subscriber_id]).get(subscriber_id, news.at)
+            returned_at = returned(connection, [subscriber_id]).get(subscriber_id, _NEVER)
             if returned_at > news.at:
                 return None
             kind, reason = news.kind, news.reason

@@ -155,7 +155,7 @@ def test_who_only_looks_changes_nothing(dovecot, user):
 
 @needs_dovecot
 def test_ten_thousand_mails(dovecot, user):
-    dovecot.maildir(user, [plain("x\n", subject=f"mail {n}") for n in range(10_000)])
+    dovecot.maildir(user, [b"Subject: mail %d\r\n\r\nx\r\n" % n for n in range(10_000)])
     with opened(dovecot, user) as mailbox:
         began = time.monotonic()
         uids = mailbox.after(0)
@@ -356,9 +356,20 @@ def test_answers_that_are_too_long_or_make_no_sense():
         Mailbox(odd, patience_s=1) as mailbox,
     ):
         assert mailbox.fetch([1]) == []
-    with (
-        scripted(*let_in(REJECTED % b"OVERQUOTA")) as full,
-        Mailbox(full, patience_s=1) as mailbox,
-        pytest.raises(NewsletterError, match=r"refuses STORE \(OVERQUOTA\)$"),
-    ):
-        mailbox.put_away([1])
+
+
+def test_a_server_that_says_no():
+    refusals = let_in(REJECTED % b"NOPERM", REJECTED % b"OVERQUOTA", b"TAG BAD what?\r\n")
+    with scripted(*refusals) as closed, Mailbox(closed, patience_s=1) as mailbox:
+        with pytest.raises(NewsletterError, match=r"refuses FETCH \(NOPERM\)$"):
+            mailbox.fetch([1])
+        with pytest.raises(NewsletterError, match=r"refuses STORE \(OVERQUOTA\)$"):
+            mailbox.put_away([1])
+        with pytest.raises(NewsletterError, match="does not do as asked"):
+            mailbox.after(0)
+
+
+def test_an_account_shows_no_secret():
+    shown = repr(Account(host="h", port=1, security="tls", username="me", password=PASSWORD, folder="f", done="d"))
+    assert PASSWORD not in shown
+    assert "me'" not in shown

@@ -130,10 +130,11 @@ def test_soft_bounces_from_before_somebody_asked_anew_count_no_more(store, heari
 def test_three_of_the_last_five_are_enough_and_say_so(store, hearing):
     store.crowd(2)
     numbers = letters(store, 6, people=2)
-    came = [hearing.take(1, news(Kind.SOFT, reason="5.2.2 full"), issue_no=numbers[n]) for n in (0, 2, 4)]
+    full = [news(Kind.SOFT, hours=n * 24 + 1, reason="5.2.2 full") for n in range(6)]
+    came = [hearing.take(1, full[n], issue_no=numbers[n]) for n in (0, 2, 4)]
     assert came == [Kind.SOFT] * 3  # of the last five, that is two
     assert state(store) is State.ACTIVE
-    assert hearing.take(1, news(Kind.SOFT, reason="5.2.2 full"), issue_no=numbers[1]) is Kind.HARD
+    assert hearing.take(1, full[1], issue_no=numbers[1]) is Kind.HARD
     assert last_consent(store).source == "3 of the last 5 letters came back: 5.2.2 full"
     assert state(store, 2) is State.ACTIVE
 
@@ -218,7 +219,7 @@ def test_soft_bounces_are_counted_as_anybody_would_by_hand(store, hearing):
             enough = len(soft.intersection(last)) >= 3
             expected = None if not fresh else Kind.HARD if enough and not gone else Kind.SOFT
             gone = gone or enough
-            assert hearing.take(who, news(Kind.SOFT), issue_no=numbers[n]) is expected
+            assert hearing.take(who, news(Kind.SOFT, hours=24 * n + 1), issue_no=numbers[n]) is expected
             assert state(store, who) is (State.BOUNCED if gone else State.ACTIVE)
         with store.db.reading() as connection:
             kept = select(soft_bounces.c.issue_no).where(soft_bounces.c.subscriber_id == who)

@@ -18,7 +18,14 @@ from newsletter.store.wishes import SqlWishes
 from tests.contract.store.conftest import NOW, entry, evidence
 
 DAY = timedelta(days=1)
-TOLD = {"first_name": "Ana", "name": "Ana Example", "zone": "Asia/Tokyo", "language": "de", "tags": ["work"], "text": "v1"}
+TOLD = {
+    "first_name": "Ana",
+    "name": "Ana Example",
+    "zone": "Asia/Tokyo",
+    "language": "de",
+    "tags": ["work"],
+    "text": "v1",
+}
 
 
 def ask(store, address="ana@example.org", kind=WishKind.JOIN, *, now=NOW, **told) -> None:

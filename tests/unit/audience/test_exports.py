@@ -25,8 +25,8 @@ ACTIVE = {
     "Mailchimp": (
         (
             f"{_MAILCHIMP}\n"
-            'ana@example.org,Ana,Example,4,"2024-03-14 09:12:31",192.0.2.1,"2024-03-14 09:14:00",192.0.2.1,47.6,-122.2,-8,-7,'
-            'America/Los_Angeles,US,WA,"2024-03-14 09:14:00",55,89a,"a note","""Book Club"",""VIP"""'
+            'ana@example.org,Ana,Example,4,"2024-03-14 09:12:31",192.0.2.1,"2024-03-14 09:14:00",192.0.2.1,47.6,'
+            '-122.2,-8,-7,America/Los_Angeles,US,WA,"2024-03-14 09:14:00",55,89a,"a note","""Book Club"",""VIP"""'
         ),
         Entry(
             address="ana@example.org",

@@ -252,6 +252,21 @@ def test_a_report_of_which_only_the_beginning_came():
     assert told(raw[: raw.index(b"Dear friend")]) == (Kind.HARD, REF, "")
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"Subject: =?utf-8?q?" + "ä".encode() + b"?= =?x\xff?q?a?=",
+        b"Content-Type: text/plain; a*0*=x; a*=y; a*1=z; a=b; charset*0=1; charset*=2; charset*1*=3",
+        b"Content-Type: text/plain; charset=idna",
+        b"Content-Type: multipart/mixed; boundary*=utf-8''%ff%00",
+        b"Content-Transfer-Encoding: base64",
+    ],
+)
+def test_fields_that_are_none_of_the_standards(field):
+    """Each broke something while this was made."""
+    assert read(field + b"\r\n\r\n" + b"\xff\0A" * 50) is Aside.REPLY
+
+
 HOSTILE = {
     "nested": b"Content-Type: multipart/mixed; boundary=a\r\n\r\n"
     + b"".join(

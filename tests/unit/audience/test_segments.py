@@ -103,6 +103,7 @@ TEA = Is("tags", ("tea",))
         ('received = ["welcome.one", "w.a@1"]', Any((Received("welcome.one"), Received("w.a", 1)))),
         ('segment = "drinkers"', All((TEA,))),
         ('segment = ["drinkers", "everyone"]', Any((All((TEA,)), EVERYONE))),
+        ('frequency = "monthly"', Is("frequency", ("monthly",))),
         ('zone = ["Europe/Berlin", ""]', Is("zone", ("Europe/Berlin", ""))),
         (
             'attributes = { joined = "x", zone = ["y"] }',
@@ -137,6 +138,7 @@ def test_a_clause_is_a_condition(clause, rule):
         ('attributes = "city"', "x.attributes", "table of your own fields", "write: attributes"),
         ('language = "pt_BR"', "x.language", "'pt_BR'", "did you mean 'pt-br'?"),
         ('zone = "europe/berlin"', "x.zone", "'europe/berlin'", "did you mean 'Europe/Berlin'?"),
+        ('frequency = "daily"', "x.frequency", "letters 'daily'", "weekly, monthly; for a field"),
         ('zone = "Nowhere/Xqz"', "x.zone", "'Nowhere/Xqz'", "Africa/Nairobi"),
         ('joined = "2026-11-01"', "x.joined", "one or two days", "attributes = { joined"),
         ("joined = { since = 2026-11-01 }", "x.joined", "one or two days", "after = "),
