@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
+from newsletter.app.answering import CONFIRM
 from newsletter.app.forgetting import Forgetting
 from newsletter.audience.addresses import read_address
 from newsletter.audience.asking import WishKind
@@ -29,8 +30,8 @@ from newsletter.store.wishes import SqlWishes
 if TYPE_CHECKING:
     from newsletter.app.newsletter import Newsletter
 
-# The purposes of the signed words in links.
-CONFIRM, PREFERENCES, ME, UNDO = "confirm", "preferences", "me", "undo"
+# The purposes of the signed words in links, beside those that mails are sent with.
+PREFERENCES, UNDO = "preferences", "undo"
 
 _PAGES = "the pages"
 REST = timedelta(weeks=4)
