@@ -22,6 +22,7 @@ from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import InDoubt
 from newsletter.errors import LetterHalted, NotFound, SettingsError
 from newsletter.rendering.edition import read_edition
+from newsletter.settings.keys import WRITES_LEAVE
 from newsletter.settings.read import Settings
 from newsletter.sources import git
 from newsletter.store.chronicle import SqlChronicle
@@ -76,6 +77,12 @@ class Dispatch:
 
     def _filler(self, edition_hash: str) -> Filler:
         edition = read_edition(SqlEditions(self._database).get(edition_hash))
+        if edition.identity.leave_mode == "provider" and WRITES_LEAVE[self._settings.provider]:
+            raise LetterHalted(
+                f"it was approved for a provider that writes how to leave, which {self._settings.provider} does not",
+                at=edition.issue_id,
+                hint="go back to that provider; or change [leave] mode, approve it again, then: newsletter correct",
+            )
         return filler(edition, self._newsletter.links_for(edition.identity))
 
     def send(self, issue: PlannedIssue, *, watch: Watch, tell: Tell, stop: threading.Event) -> int:

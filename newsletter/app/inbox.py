@@ -21,6 +21,7 @@ from newsletter.store.bookmarks import SqlBookmarks
 
 AT_ONCE = 25  # mails
 BOOKMARK = "inbox"
+_COUNTED = {Kind.LEFT: "left", Kind.HARD: "bounced", Kind.SOFT: "soft", Kind.COMPLAINED: "complained"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +41,18 @@ class Inbox:
         self._account = _account(newsletter)
         self._bookmarks = SqlBookmarks(newsletter.database)
 
-    def look(self) -> tuple[Counter[Kind], Counter[Aside]]:
-        """What the mails that came in say, without a change anywhere. Whom they mean is not looked up."""
-        kinds: Counter[Kind] = Counter()
+    def look(self) -> Polled:
+        """What came in, as far as the mails themselves say it, without a change anywhere."""
+        heard: Counter[str] = Counter()
         aside: Counter[Aside] = Counter()
         with Mailbox(self._account, look_only=True) as mailbox:
             for batch in self._batches(mailbox):
                 for said in self._read(mailbox, batch).values():
                     if isinstance(said, News):
-                        kinds[said.kind] += 1
+                        heard[_COUNTED[said.kind]] += 1
                     else:
                         aside[said] += 1
-        return kinds, aside
+        return Polled(heard=Heard(**heard), aside=aside)
 
     def poll(self) -> Polled:
         """Take in what came since the last time. Raises NewsletterError; what was heard by then is heard."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, Rejected
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.errors import NotFound
+from newsletter.store.entering import Rehearsal
 from newsletter.store.subscribers import SqlPeople
 from newsletter.usecases.enrol import ImportReport, import_people
 
@@ -18,6 +19,7 @@ class People:
 
     def __init__(self, newsletter: Newsletter) -> None:
         """Work on the list of *newsletter*."""
+        self._database = newsletter.database
         self._people = SqlPeople(newsletter.database)
         self._clock = newsletter.clock
 
@@ -32,17 +34,24 @@ class People:
         return person
 
     def enter(
-        self, rows: Iterator[Entry | Rejected], *, how: str, source: str, watch: Callable[[int], None]
+        self,
+        rows: Iterable[Entry | Rejected],
+        *,
+        how: str,
+        source: str,
+        watch: Callable[[int], None],
+        rehearse: bool = False,
     ) -> ImportReport:
-        """Enter people; *source* says in words where their consent comes from."""
+        """Enter people; *source* says in words where their consent comes from. With *rehearse*, nothing is written."""
         now = self._clock()
+        people = Rehearsal(self._database) if rehearse else self._people
         return import_people(
-            rows, people=self._people, evidence=Evidence(at=now, how=how, source=source), now=now, watch=watch
+            rows, people=people, evidence=Evidence(at=now, how=how, source=source), now=now, watch=watch
         )
 
     def everyone(self) -> Iterator[Subscriber]:
-        """All people, in constant memory."""
-        return self._people.everyone()
+        """All people, in constant memory; whoever was forgotten is nobody."""
+        return (person for person in self._people.everyone() if person.state is not State.ERASED)
 
     def consent_of(self, person: Subscriber) -> list[Evidence]:
         """The moves of a person's consent, oldest first."""

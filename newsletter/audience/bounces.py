@@ -62,7 +62,7 @@ _STILL_TRYING = re.compile(
 )
 # Where the mail that came back begins: below a line that says so, or with the first of its own fields.
 _RETURNED = re.compile(
-    r"^-{2,}.*(?:original|copy|returned|below this line|included|undelivered).*$"
+    r"^--[^\n]{0,80}(?:original|copy|returned|below this line|included|undelivered)"
     r"|^(?:Return-Path|Received|Message-ID|Delivered-To|DKIM-Signature):",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -25,6 +25,10 @@ OWN_DOORS = frozenset({"page", "one-click"})  # the doors by which people leave 
 
 DEPARTED = frozenset({State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED})
 
+# An address may be suppressed because its owner departed; whoever then asks anew and confirms lifts that, and nothing
+# that others had a reason for.
+LIFTED = frozenset(state.value for state in DEPARTED)
+
 
 def move(old: State, new: State) -> State:
     """*new*, if consent may go there from *old*. Raises IllegalMove if it may not."""

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesHeaderParser
+from email.utils import collapse_rfc2231_value
 from itertools import islice
 
 _MOST_PARTS, _DEEPEST = 40, 8
@@ -43,6 +44,14 @@ class Part:
         """The first field of that name, or nothing."""
         return next(iter(self.values(name)), "")
 
+    def parameter(self, name: str) -> str:
+        """A parameter of its media type, or nothing."""
+        try:
+            found = self.fields.get_param(name)
+            return collapse_rfc2231_value(found) if found else ""
+        except (TypeError, LookupError, ValueError):  # the library trips over numbered ones with gaps (3.11, RFC 2231)
+            return ""
+
     @property
     def content(self) -> bytes:
         """Its body as it was before it was encoded for the way; as it stands if that cannot be undone."""
@@ -58,7 +67,7 @@ class Part:
     @property
     def text(self) -> str:
         """Its content as text with LF at the ends of lines; without tags where it is HTML."""
-        charset = self.fields.get_content_charset() or "utf-8"
+        charset = self.parameter("charset") or "utf-8"
         content = self.content[: 4 * _TEXT]
         try:
             text = content.decode(charset, "replace")
@@ -82,7 +91,7 @@ def leaves(root: Part) -> tuple[Part, ...]:
 
 
 def _leaves(part: Part, depth: int) -> Iterator[Part]:
-    boundary = part.fields.get_boundary() if part.fields.get_content_maintype() == "multipart" else None
+    boundary = part.parameter("boundary").rstrip() if part.type.startswith("multipart/") else ""
     if not boundary:
         yield part
     elif depth < _DEEPEST:
@@ -112,6 +121,6 @@ def _between(body: bytes, boundary: bytes) -> list[bytes]:
 
 def _decoded(value: str) -> str:
     """A field's value with its encoded words read; as it stands where they are none."""
-    with suppress(HeaderParseError, LookupError, ValueError):
+    with suppress(MessageError, LookupError, ValueError):
         value = str(make_header(decode_header(value)))
     return " ".join(value.split())

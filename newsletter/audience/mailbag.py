@@ -99,7 +99,8 @@ def _returned(parts: Sequence[Part]) -> list[str]:
     heads = []
     for part in parts:
         if part.type in _RETURNED:
-            heads.append(re.split(rb"\r?\n\r?\n", part.content[:_HEAD], maxsplit=1)[0].decode("ascii", "replace"))
+            head = re.split(rb"\r?\n\r?\n", part.content[:_HEAD], maxsplit=1)[0]
+            heads.append(head.decode("ascii", "replace"))
         elif part.type == "message/feedback-report":
             heads.append(part.content[:_HEAD].decode("ascii", "replace"))  # Original-Mail-From
         elif part.type == "text/plain":
@@ -129,7 +130,7 @@ def _leave_token(root: Part, parts: Sequence[Part]) -> str:
 
 
 _AWAY = re.compile(
-    r"(?:re: ?)?(?:out of (?:the )?office|automatic(?:ally)? (?:generated )?reply|auto(?:matic)?[- ]?(?:reply|response)|"
+    r"(?:re: ?)?(?:out of (?:the )?office|auto(?:matic)?[- ]?(?:reply|response)|"
     r"abwesenheit|automatische antwort|nicht im büro|réponse automatique|absence du bureau|"
     r"respuesta automática|fuera de la oficina)",
     re.IGNORECASE,

@@ -23,18 +23,12 @@ def inbox(newsletter: Newsletter, dry_run: bool, as_json: bool) -> None:  # noqa
     from newsletter.app.inbox import Inbox
     from newsletter.audience.mailbag import Aside
 
-    box = Inbox(newsletter)
-    if dry_run:
-        kinds, aside = box.look()
-        counts = {kind.value: count for kind, count in kinds.items()}
-    else:
-        polled = box.poll()
-        counts, aside = asdict(polled.heard), dict(polled.aside)
+    polled = Inbox(newsletter).look() if dry_run else Inbox(newsletter).poll()
+    counts, aside = asdict(polled.heard), polled.aside
     if as_json:
-        print_json({**counts, **{each.name.lower(): count for each, count in aside.items()}})
+        print_json({**counts, **{each.name.lower(): aside.get(each, 0) for each in Aside}})
         return
-    words = {**(counts if dry_run else {WORDS[name]: count for name, count in counts.items()})}
-    words |= {each.value: count for each, count in aside.items()}
+    words = {WORDS[name]: count for name, count in counts.items()} | {each.value: aside.get(each, 0) for each in Aside}
     rows = [(what, f"{count:,}") for what, count in words.items() if count]
     if rows:
         print_table(("mails", ""), rows, right=(1,))

@@ -8,12 +8,13 @@ means: a batch whose sender died settles by looking.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from newsletter.audience.news import News
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import ProviderRefused
@@ -65,6 +66,15 @@ class Outbox:
     def read_events(self, data: bytes) -> Iterator[Event]:  # noqa: ARG002 - the port's signature
         """Raises ProviderRefused: nothing happens to a file after it was written."""
         raise ProviderRefused("the outbox reports no events")
+
+    def departures(
+        self,
+        after: str,  # noqa: ARG002 - the port's signature
+        *,
+        now: datetime,  # noqa: ARG002
+    ) -> Iterator[tuple[Sequence[News], str]]:
+        """Nothing: nobody answers a file."""
+        yield from ()
 
     def examine(self) -> Iterator[Look]:
         """Whether the folder can be written."""

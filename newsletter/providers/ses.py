@@ -19,7 +19,7 @@ from newsletter.providers.ses_events import read_event, unwrapped
 from newsletter.providers.ses_signing import signer
 from newsletter.providers.ses_suppressions import OVERLAP, page_path, read_suppression
 from newsletter.providers.verdict import Meaning, Rule, judge
-from newsletter.providers.walk import Page, Walk, heard, items, patiently, read_walk, walked
+from newsletter.providers.walk import Page, Walk, heard, items, patiently, walked
 from newsletter.providers.wording import json_lines
 
 _MANY = 10  # entries of which not all have a bad address
@@ -73,7 +73,7 @@ class Ses:
 
     def departures(self, after: str, *, now: datetime) -> Iterator[Page]:
         """Who came onto the account's suppression list since."""
-        return walked(read_walk(after, now=now), self._suppressed, overlap=OVERLAP)
+        return walked(after, self._suppressed, now=now, overlap=OVERLAP)
 
     def examine(self) -> Iterator[Look]:
         """Whether the account may send to everybody, and what is left of its quota and how fast it may send."""
@@ -98,7 +98,7 @@ class Ses:
         if walk.at and _type(answer) == "InvalidNextTokenException":
             return None
         if answer.status != 200:
-            raise _unread(answer)
+            raise _error(_judged(answer), answer)
         records = items(answer, "SuppressedDestinationSummaries", of="SES")
         return heard(records, read_suppression, now=walk.began), text_of(answer.record, "NextToken")
 
@@ -234,14 +234,6 @@ def _error(rule: Rule, answer: Answer) -> NewsletterError:
     if rule.meaning in (Meaning.DOUBT, Meaning.ROW):  # to a question, that is: nothing was to be sent
         return ProviderBusy(text, hint="try again later", wait=answer.wait)
     return rule.error(text, wait=answer.wait)
-
-
-def _unread(answer: Answer) -> NewsletterError:
-    """What it means that the suppression list may not be read: sending needs no right to it."""
-    err = _error(_judged(answer), answer)
-    if _type(answer).startswith("AccessDenied"):
-        err.hint = "allow these keys ses:ListSuppressedDestinations, then: newsletter sync"
-    return err
 
 
 def _all(entries: Sequence[Entry], status: Status, reason: str) -> Iterator[Receipt]:

@@ -13,7 +13,7 @@ import ssl
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -33,8 +33,8 @@ class Account:
     host: str
     port: int
     security: str  # tls, or none on this machine
-    username: str
-    password: str
+    username: str = field(repr=False)  # often an address
+    password: str = field(repr=False)
     folder: str
     done: str
 
@@ -107,8 +107,11 @@ class Mailbox:
         """These mails, except those that somebody took away meanwhile."""
         wanted = f"(UID INTERNALDATE BODY.PEEK[]<0.{FIRST_BYTES}>)"
         with self._talk():
-            told = self._line.uid("FETCH", _set_of(uids), wanted)[1]  # NO is what some say where one of them is gone
-            return [arrival for arrival in _arrivals(told) if arrival.uid in uids]
+            answer = self._line.uid("FETCH", _set_of(uids), wanted)
+            found = [arrival for arrival in _arrivals(answer[1]) if arrival.uid in uids]
+            if not found:  # with some of them, NO only says that others are gone
+                self._done("FETCH", answer)
+            return found
 
     def put_away(self, uids: Sequence[int]) -> None:
         """Move these mails to where they go when they are dealt with; without such a place, mark them as read."""
@@ -218,7 +221,8 @@ def _in_words(account: Account, broken: str, *, hint: str, refusals: bool = True
         raise SettingsError(why, at=account.place, hint=hint) from None
     except (imaplib.IMAP4.abort, OSError) as err:
         why = "no answer in time" if isinstance(err, TimeoutError) else type(err).__name__
-        raise NewsletterError(f"{broken} ({why})", at=account.place, hint=hint) from None
+        why = "it hung up, or speaks no IMAP" if isinstance(err, imaplib.IMAP4.abort) else why
+        raise NewsletterError(f"{broken}: {why}", at=account.place, hint=hint) from None
     except imaplib.IMAP4.error as err:
         if not refusals:
             raise

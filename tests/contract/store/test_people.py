@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import text
 
 from newsletter.audience.addresses import read_address
-from newsletter.audience.importing import Entry, ImportCounts, read_list
+from newsletter.audience.importing import Entry, ImportCounts
+from newsletter.audience.listing import read_list
 from newsletter.audience.predicate import EVERYONE, Is
 from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.errors import IllegalMove, NewsletterError, NotFound, StoreError
