@@ -67,6 +67,10 @@ class People:
         """Never mail this address again. Raises NewsletterError if it is none."""
         self._people.suppress(address, reason=reason, now=self._clock())
 
+    def consent_of(self, person: Subscriber) -> list[Evidence]:
+        """The moves of a person's consent, oldest first."""
+        return self._people.consent_of(person.id)
+
     def count(self) -> Mapping[State, int]:
         """How many people stand where."""
         return self._people.count_by_state()
