@@ -111,9 +111,10 @@ def _database(newsletter: Newsletter, environment: Mapping[str, str]) -> Iterato
     found = list(durability.examine(newsletter, environment))
     yield from found
     if all(each.ok for each in found):
-        from newsletter.app import rhythm
+        from newsletter.app import leaving_look, rhythm
 
         yield from rhythm.examine(newsletter)
+        yield from leaving_look.examine(newsletter)
 
 
 def _keys(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:

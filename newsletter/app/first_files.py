@@ -9,6 +9,7 @@ SUBSCRIBERS_IGNORED = """\
 !.gitignore
 !sample.csv
 !segments.toml
+!import.toml
 """
 
 IGNORED = """\
@@ -19,6 +20,7 @@ IGNORED = """\
 !/subscribers/.gitignore
 !/subscribers/sample.csv
 !/subscribers/segments.toml
+!/subscribers/import.toml
 __pycache__/
 .DS_Store
 """

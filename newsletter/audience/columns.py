@@ -1,32 +1,18 @@
-"""What the columns of a list mean, and how their cells are read."""
+"""How the columns of a list are called, and how their cells are read."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
+from datetime import UTC, datetime
 from functools import cache, lru_cache
 from zoneinfo import available_timezones
 
 from newsletter.audience.subscriber import State
-from newsletter.errors import ImportHasProblems
 
-# The field, and the headers it is known under; the first that is there wins, others become attributes.
-_NAMES: dict[str, tuple[str, ...]] = {
-    "address": ("email", "e_mail", "email_address", "e_mail_address", "mail", "address"),
-    "name": ("name", "full_name"),
-    "first_name": ("first_name", "firstname", "given_name"),
-    "zone": ("timezone", "time_zone", "zone", "tz"),
-    "language": ("language", "lang", "locale"),
-    "tags": ("tags", "tag"),
-    "status": ("status", "state"),
-}
 LONGEST_NAME, LONGEST_VALUE, LONGEST_LANGUAGE = 200, 1000, 35  # characters of what a list may say of somebody
 
-_STATES = {
-    "": State.ACTIVE,
+STATES = {
     "active": State.ACTIVE,
     "subscribed": State.ACTIVE,
     "confirmed": State.ACTIVE,
@@ -41,70 +27,12 @@ _STATES = {
 }
 _TAG = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Where what stands: indexes into a row, -1 for a field that the list does not have."""
-
-    width: int
-    address: int
-    name: int
-    first_name: int
-    zone: int
-    language: int
-    tags: int
-    status: int
-    attributes: tuple[tuple[int, str], ...]
-    remarks: tuple[str, ...]  # on headers that look like a slip
-
-
-def read_header(cells: Sequence[str]) -> Columns:
-    """The meaning of a header row. Raises ImportHasProblems if there is none, or no column of addresses."""
-    headers = [column_name(cell) for cell in cells]
-    places = {
-        field: next((headers.index(name) for name in names if name in headers), -1) for field, names in _NAMES.items()
-    }
-    if places["address"] < 0:
-        raise _no_addresses(cells, headers)
-    _refuse_twins(headers, postal=headers[places["address"]] != "address")
-    own = [(index, name) for index, name in enumerate(headers) if name and index not in places.values()]
-    return Columns(width=len(cells), **places, attributes=tuple(own), remarks=tuple(_remarks(name for _, name in own)))
-
-
-def _refuse_twins(headers: Sequence[str], *, postal: bool) -> None:
-    """Raise ImportHasProblems if two columns mean the same; `address` beside another may be a *postal* one."""
-    meanings = {name: field for field, names in _NAMES.items() for name in names}
-    if postal:
-        del meanings["address"]
-    first: dict[str, str] = {}
-    for name in filter(None, headers):
-        meaning = meanings.get(name, f"own {name}")
-        if meaning in first:
-            same = f"two columns are called {name!r}"
-            alike = f"the columns {first[meaning]!r} and {name!r} mean the same"
-            message = same if first[meaning] == name else alike
-            raise ImportHasProblems(message, at="header", hint="rename or remove one of them")
-        first[meaning] = name
-
-
-def _no_addresses(cells: Sequence[str], headers: Sequence[str]) -> ImportHasProblems:
-    if any("@" in cell for cell in cells):
-        hint = "put a line before it, such as: email,name"
-        return ImportHasProblems(
-            "the first row holds a person and not the names of the columns", at="header", hint=hint
-        )
-    like = next((name for name in headers if get_close_matches(name, _NAMES["address"], cutoff=0.6)), None)
-    hint = f"did you mean {like!r}? Call it 'email'" if like else "call the column 'email'"
-    return ImportHasProblems("there is no column of addresses", at="header", hint=hint)
-
-
-def _remarks(names: Iterable[str]) -> Iterable[str]:
-    known = [name for names_ in _NAMES.values() for name in names_]
-    for name in names:
-        like = get_close_matches(name, known, n=1, cutoff=0.8)
-        if like and name not in known:
-            yield f"the column {name!r} is kept as a field of your own; did you mean {like[0]!r}?"
+# What a spreadsheet takes for a formula, where a cell begins. Some programs begin one after a semicolon, a tab
+# or a line's end, too, whatever the quotation marks say. https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = r"(?:\A|(?<=[;\t\r\n]))%s(?='*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])"  # the last: = + - @ as wide letters
+_UNGUARDED, _GUARDED = re.compile(_FORMULA % ""), re.compile(_FORMULA % "'")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.\d+)? ?(Z|UTC|[+-]\d\d:?\d\d)?(?: [A-Z]{3,4})?")
+_FIRST_YEAR = 1990  # of what can be the date of somebody's joining; a program's zero is long before
 
 
 def column_name(header: str) -> str:
@@ -119,15 +47,25 @@ def read_text(cell: str) -> str:
     return cell.strip() if cell.isprintable() else _UNSEEN.sub(" ", cell).strip()
 
 
+def guarded(cell: str) -> str:
+    """*cell* with an apostrophe before what a spreadsheet would take for a formula; `unguarded` takes it off."""
+    return _UNGUARDED.sub("'", cell)
+
+
+def unguarded(cell: str) -> str:
+    """*cell* as it was before `guarded`."""
+    return _GUARDED.sub("", cell) if "'" in cell else cell
+
+
 def is_tag(word: str) -> bool:
     """Whether *word* is a tag as tags are kept: lower-case ASCII letters and digits, then also . _ and -."""
     return _TAG.fullmatch(word) is not None
 
 
 @lru_cache(maxsize=4096)
-def read_tags(cell: str) -> frozenset[str]:
-    """The tags of a cell, separated by commas, semicolons or bars, or else by spaces."""
-    words = re.split(r"[,;|]", cell) if re.search(r"[,;|]", cell) else cell.split()
+def read_tags(cell: str, *, blanks: bool = True) -> frozenset[str]:
+    """The tags of a cell, separated by commas, semicolons or bars, or else, with *blanks*, by them."""
+    words = re.split(r"[,;|]", cell) if not blanks or re.search(r"[,;|]", cell) else cell.split()
     return frozenset(filter(None, map(_tag, words)))
 
 
@@ -152,6 +90,20 @@ def _zones() -> dict[str, str]:
     return {name.lower(): name for name in available_timezones()}
 
 
-def read_state(cell: str) -> State | None:
-    """Where consent stands, by the words that lists use for it; None for another word."""
-    return _STATES.get(cell.strip().lower())
+def read_instant(cell: str) -> datetime | None:
+    """The moment in a cell, in UTC and whole seconds; None if it is none, or one of which day and month are a guess.
+
+    A day alone is its first second. Without a zone it is UTC, so that a list says the same wherever it is read. Seconds
+    since 1970 are understood, and the way Go writes a time.
+    """
+    text = cell.strip()
+    try:
+        if text.isascii() and text.isdigit() and len(text) in (9, 10):
+            return datetime.fromtimestamp(int(text), UTC)
+        found = _INSTANT.fullmatch(text)
+        zone = (found[3] or "").replace("UTC", "Z") if found else ""
+        at = datetime.fromisoformat(f"{found[1]}T{found[2]}{zone}" if found else text)
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC).replace(microsecond=0)
+    except (ValueError, OverflowError):
+        return None
+    return at if at.year >= _FIRST_YEAR else None

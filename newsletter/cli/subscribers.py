@@ -1,127 +1,27 @@
-"""People: subscribers import, export, add, show, stats, segments."""
+"""People: subscribers import, export, add, stats, and what is done with one of them or with segments."""
 
 from __future__ import annotations
 
 import csv
 import io
-import sys
-from dataclasses import asdict
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.people import People
 from newsletter.audience.columns import read_zone
-from newsletter.audience.importing import Noted, Rejected, read_list
-from newsletter.cli.output import instant, json_option, people, print_json, print_table, progress, say, with_newsletter
+from newsletter.audience.importing import Noted, Rejected
+from newsletter.audience.listing import read_list
+from newsletter.cli.lists import export, import_
+from newsletter.cli.output import json_option, people, print_json, print_table, say, with_newsletter
+from newsletter.cli.person import forget, leave, show, suppress
 from newsletter.cli.segments import segments
-from newsletter.errors import ImportHasProblems, NewsletterError
-from newsletter.sources.files import lines_of
-
-if TYPE_CHECKING:
-    from newsletter.audience.subscriber import Subscriber
-    from newsletter.usecases.enrol import ImportReport
-
-COLUMNS = ("email", "name", "first_name", "timezone", "language", "tags", "status")
+from newsletter.errors import NewsletterError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def subscribers() -> None:
-    """The list: import, export, add, show, stats, segments."""
-
-
-@subscribers.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--evidence",
-    required=True,
-    help="Where these people's consent comes from, in words, e.g. 'sign-up sheet, spring fair 2026'.",
-)
-@json_option
-@with_newsletter
-def import_(newsletter: Newsletter, file: Path, evidence: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
-    """Enter the people of a CSV file.
-
-    Columns: email, and if you have them name, first_name, timezone, language, tags, status; every other
-    column is a field of your own. Whoever left is never brought back. Running it again changes nothing.
-    Example: newsletter subscribers import list.csv --evidence "sign-up sheet, spring fair 2026"
-    """
-    notes: list[Noted] = []
-    rows = read_list(lines_of(file), note=notes.append)
-    try:
-        with progress("importing") as watch:
-            report = People(newsletter).enter(rows, how="import", source=evidence, watch=watch)
-    except ImportHasProblems as err:
-        raise ImportHasProblems(err.message, at=f"{file}, {err.at}", hint=err.hint) from err
-    _show_import(report, notes, as_json=as_json)
-    if (
-        not any((report.counts.added, report.counts.refreshed, report.counts.unchanged, report.counts.kept_away))
-        and report.rejected
-    ):
-        raise ImportHasProblems("no row could be used", at=str(file))
-
-
-_SHOWN = 10
-
-
-def _show_import(report: ImportReport, notes: list[Noted], *, as_json: bool) -> None:
-    counts = report.counts
-    if as_json:
-        print_json(
-            {
-                "added": counts.added,
-                "refreshed": counts.refreshed,
-                "unchanged": counts.unchanged,
-                "departed": counts.departed,
-                "kept_away": counts.kept_away,
-                "rejected": [asdict(each) for each in report.rejected],
-                "notes": [asdict(each) for each in notes],
-            }
-        )
-        return
-    rows = [
-        ("new", counts.added),
-        ("known, with something new", counts.refreshed),
-        ("known, unchanged", counts.unchanged),
-        ("left, says the list", counts.departed),
-        ("left before, kept away", counts.kept_away),
-        ("not usable", len(report.rejected)),
-    ]
-    print_table(("people", "rows"), [(name, f"{number:,}") for name, number in rows if number], right=(1,))
-    remarks = [("not taken", each) for each in report.rejected] + [("note", each) for each in notes]
-    for word, each in remarks[:_SHOWN]:
-        say(f"  line {each.line}, {word}: {each.reason}")
-    if len(remarks) > _SHOWN:
-        say(f"  … and {len(remarks) - _SHOWN:,} more; --json lists them all")
-
-
-@subscribers.command()
-@with_newsletter
-def export(newsletter: Newsletter) -> None:
-    """Print everyone as CSV, in the form that import reads.
-
-    The list is personal data: keep it out of Git, mails and chats.
-    """
-    everyone = People(newsletter).everyone
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    own = sorted({*newsletter.settings.fields, *(name for person in everyone() for name in person.attributes)})
-    writer.writerow((*COLUMNS, *own))
-    for person in everyone():
-        writer.writerow(
-            (
-                person.address,
-                person.name,
-                person.first_name,
-                person.zone or "",
-                person.language,
-                " ".join(sorted(person.tags)),
-                person.state.value,
-                *(person.attributes.get(name, "") for name in own),
-            )
-        )
+    """The list: import, export, add, show, leave, suppress, forget, stats, segments."""
 
 
 @subscribers.command()
@@ -165,58 +65,6 @@ def _as_csv(address: str, name: str, first_name: str, timezone: str) -> list[str
 
 
 @subscribers.command()
-@click.argument("address")
-@json_option
-@with_newsletter
-def show(newsletter: Newsletter, address: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
-    """Show what is known of one person, and the evidence of their consent."""
-    everyone = People(newsletter)
-    person = everyone.find(address)
-    history = everyone.consent_of(person)
-    data = _known(person)
-    if as_json:
-        print_json(
-            {
-                **data,
-                "consent": [
-                    {"at": each.at, "state": each.state, "how": each.how, "source": each.source} for each in history
-                ],
-            }
-        )
-        return
-    print_table(("", ""), [(key.replace("_", " "), _shown(value)) for key, value in data.items() if value])
-    print_table(
-        ("when", "became", "by", "evidence"),
-        [(instant(each.at), each.state or "", each.how, each.source) for each in history],
-    )
-
-
-def _known(person: Subscriber) -> dict[str, object]:
-    return {
-        "id": person.id,
-        "address": person.address,
-        "name": person.name,
-        "first_name": person.first_name,
-        "state": person.state.value,
-        "suppressed": person.suppressed,
-        "paused_until": person.paused_until,
-        "timezone": person.zone,
-        "timezone_from": person.zone_source.value,
-        "language": person.language,
-        "tags": sorted(person.tags),
-        "fields": dict(person.attributes),
-    }
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, datetime):
-        return instant(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {each}" for name, each in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-@subscribers.command()
 @json_option
 @with_newsletter
 def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
@@ -231,4 +79,5 @@ def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - clic
     say(f"{people(sum(counts.values()))} in all.")
 
 
-subscribers.add_command(segments)
+for command in (import_, export, show, leave, suppress, forget, segments):
+    subscribers.add_command(command)

@@ -69,8 +69,8 @@ def _headers(edition: Edition) -> Iterator[tuple[str, Pieces]]:
         yield "Reply-To", Pieces((address_header("", who.reply_to).encode(),))
     phrase = address_header(who.newsletter, who.list_id).encode()  # `Name <label.domain>`, RFC 2919 §2
     yield "List-Id", Pieces((phrase if who.newsletter else b"<" + phrase + b">",))
-    if who.leave_mode == "none":
-        return
+    if who.leave_mode in ("provider", "none"):
+        return  # the provider writes both headers, with an address of its own; or there is nothing to leave
     link: tuple[bytes | Slot, ...] = (b"<", Slot(value="unsubscribe_url", encoder="raw"), b">")
     if who.leave_mode == "mailto":
         yield "List-Unsubscribe", Pieces(link)

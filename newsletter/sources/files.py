@@ -241,23 +241,6 @@ def _telling(name: str) -> Iterator[None]:
         ) from err
 
 
-def lines_of(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file, with their ends, in constant memory; says on which line it stops being one."""
-    try:
-        with path.open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                try:
-                    yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                except UnicodeDecodeError as err:
-                    raise NewsletterError(
-                        "the file is not UTF-8",
-                        at=f"{path}:{number}",
-                        hint="save it again as 'CSV UTF-8', or convert it: iconv -f latin1 -t utf-8",
-                    ) from err
-    except OSError as err:
-        raise NewsletterError(f"cannot be read: {err.strerror}", at=str(path)) from err
-
-
 def starter() -> Mapping[str, Path]:
     """The files a new workspace begins with, by their name in it; from the package or from a checkout."""
     root = _origin()

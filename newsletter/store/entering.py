@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from binascii import b2a_base64
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
@@ -15,8 +15,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from newsletter.audience.consent import DEPARTED, LIFTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
-from newsletter.audience.subscriber import Frequency, State, ZoneSource
-from newsletter.store.db import among, append, one_at_a_time
+from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.store.db import Database, among, append, one_at_a_time
 from newsletter.store.journal import announce
 from newsletter.store.kinds import epoch
 from newsletter.store.rows import read_attributes, read_tags, write_attributes, write_tags
@@ -46,8 +46,10 @@ class _Changes:
     """What a list leads to, worked out before any of it is written."""
 
     added: list[tuple[object, ...]] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # by the list itself, of the consent of each who is added
     refreshed: dict[int, _Person] = field(default_factory=dict)
-    moved: list[tuple[int, State]] = field(default_factory=list)
+    departed: list[tuple[State, bytes]] = field(default_factory=list)  # of those added; and who they are
+    moved: list[tuple[int, State, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -58,33 +60,63 @@ def enter(connection: Connection, entries: Sequence[Entry], *, evidence: Evidenc
     other. An import never blanks what is known, and never overrules what a person's browser said of their zone.
     """
     one_at_a_time(connection, "enter")
-    changes = _Changes()
-    keys = [entry.key for entry in entries]
-    secret = pepper(connection)
-    hashes = {key: address_hash(key, pepper=secret) for key in keys}
-    barred = _barred(connection, hashes.values())
-    known = _known(connection, hashes)
-    waiting = _left_and_asked(connection, known.values())
-    next_id = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0))).scalar_one() + 1
-    joined_at, tokens = epoch(now), _tokens(len(keys))
-    for entry, key, token in zip(entries, keys, tokens, strict=True):
-        hashed = hashes[key]
-        person = known.get(key)
-        if person is not None:
-            kept = hashed in barred or person["id"] in waiting
-            changes.counts[_meet_again(entry, person, barred=kept, changes=changes)] += 1
-        elif hashed in barred:
-            changes.counts["unchanged" if entry.state in DEPARTED else "kept_away"] += 1
-        else:
-            number = next_id + len(changes.added)
-            row = (number, entry.address, key, hashed, *_told(entry), token, joined_at, Frequency.WEEKLY.value)
-            known[key] = dict(zip(_COLUMNS, row, strict=True))
-            changes.added.append(row)
-            if entry.state in DEPARTED:
-                announce(connection, at=evidence.at, what=entry.state.value, who=hashed)
-    changes.counts["added"] = len(changes.added)
+    known = _known(connection, entries, hold=True)
+    changes = _worked_out(connection, entries, known, now=now)
     _write(connection, changes, evidence)
     return ImportCounts(**changes.counts)
+
+
+class Rehearsal:
+    """What `enter` would count, list by list of entries, if it entered them; nothing is written."""
+
+    def __init__(self, db: Database) -> None:
+        """Begin with what *db* knows."""
+        self._db = db
+        self._departed: set[int] = set()  # who would have left by now, each as a number of 64 bits
+
+    def enter(self, entries: Sequence[Entry], *, evidence: Evidence, now: datetime) -> ImportCounts:  # noqa: ARG002
+        """As `enter` would, after all the entries before these."""
+        with self._db.reading() as connection:
+            known = _known(connection, entries, hold=False)
+            for entry in entries:
+                if hash(entry.key) in self._departed:
+                    known.setdefault(entry.key, {})["state"] = State.UNSUBSCRIBED.value
+            changes = _worked_out(connection, entries, known, now=now)
+        self._departed.update(hash(key) for key, person in known.items() if State(person["state"]) in DEPARTED)
+        return ImportCounts(**changes.counts)
+
+
+def _worked_out(
+    connection: Connection, entries: Sequence[Entry], known: dict[str, _Person], *, now: datetime
+) -> _Changes:
+    """What *entries* lead to; *known* are those of them whom we know, and becomes what it is afterwards."""
+    changes = _Changes()
+    secret = pepper(connection)
+    hashes = [address_hash(entry.key, pepper=secret) for entry in entries]
+    barred = _barred(connection, hashes)
+    waiting = _left_and_asked(connection, known.values())
+    next_id = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0))).scalar_one() + 1
+    for entry, hashed, token in zip(entries, hashes, _tokens(len(entries)), strict=True):
+        key, leaves = entry.key, entry.state in DEPARTED
+        person = known.get(key)
+        if person is not None:
+            kept = hashed in barred or person.get("id") in waiting
+            changes.counts[_meet_again(entry, person, barred=kept, changes=changes)] += 1
+        elif hashed in barred:
+            changes.counts["unchanged" if leaves else "kept_away"] += 1
+        elif entry.again:  # whom an earlier row brought, and who is not there: a rehearsal, or forgotten since
+            changes.counts["departed" if leaves else "unchanged"] += 1
+            known |= {key: {"state": entry.state.value}} if leaves else {}
+        else:
+            number = next_id + len(changes.added)
+            row = (number, entry.address, key, hashed, *_told(entry, token, now=now))
+            known[key] = dict(zip(_COLUMNS, row, strict=True))
+            changes.added.append(row)
+            changes.said.append(entry.evidence)
+            if leaves:
+                changes.departed.append((entry.state, hashed))
+    changes.counts["added"] = len(changes.added)
+    return changes
 
 
 def pepper(connection: Connection) -> bytes:
@@ -104,13 +136,11 @@ def _barred(connection: Connection, hashes: Iterable[bytes]) -> frozenset[bytes]
     return frozenset(connection.execute(query).scalars())
 
 
-def _known(connection: Connection, keys: Collection[str]) -> dict[str, _Person]:
-    """The rows of those who are on the list already; nobody else may change them until we are done."""
-    query = (
-        _KNOWN.where(among(connection, subscribers.c.address_key, list(keys)))
-        .order_by(subscribers.c.id)
-        .with_for_update()
-    )
+def _known(connection: Connection, entries: Iterable[Entry], *, hold: bool) -> dict[str, _Person]:
+    """The rows of those who are on the list already; with *hold*, nobody else may change them until we are done."""
+    keys = list({entry.key for entry in entries})
+    query = _KNOWN.where(among(connection, subscribers.c.address_key, keys)).order_by(subscribers.c.id)
+    query = query.with_for_update() if hold else query
     return {row["address_key"]: dict(row) for row in connection.execute(query).mappings()}
 
 
@@ -130,7 +160,7 @@ def _meet_again(entry: Entry, person: _Person, *, barred: bool, changes: _Change
     moves = entry.state in DEPARTED or (entry.state in MOVES[state] and not barred)
     if moves:
         person["state"] = entry.state.value
-        changes.moved.append((person["id"], entry.state))
+        changes.moved.append((person["id"], entry.state, entry.evidence))
     if entry.state in DEPARTED:
         return "departed"
     if barred:
@@ -155,18 +185,21 @@ def _news(entry: Entry, person: _Person) -> dict[str, object]:
     return {name: value for name, value in told.items() if value and value != person[name]}
 
 
-def _told(entry: Entry) -> tuple[object, ...]:
-    """What an entry says of a new person: the columns of `subscribers` from `name` to `attributes`."""
+def _told(entry: Entry, token: str, *, now: datetime) -> tuple[object, ...]:
+    """What an entry says of a new person: the columns of `subscribers` from `name` on."""
     return (
         entry.name,
         entry.first_name,
         entry.state.value,
-        None,
+        epoch(entry.paused_until) if entry.paused_until else None,
         entry.zone,
         (ZoneSource.IMPORT if entry.zone else ZoneSource.DEFAULT).value,
         entry.language,
         write_tags(entry.tags),
         write_attributes({name: value for name, value in entry.attributes.items() if value}),
+        token,
+        epoch(min(entry.joined_at or now, now)),
+        entry.frequency.value,
     )
 
 
@@ -185,8 +218,11 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 def _write(connection: Connection, changes: _Changes, evidence: Evidence) -> None:
     """Write what was worked out, with the evidence of every state that anybody comes to."""
     append(connection, subscribers, changes.added)
-    said = (epoch(evidence.at), evidence.how, evidence.source, evidence.text)
-    append(connection, consent_events, [(row[0], 1, *said, row[6]) for row in changes.added])
+    for state, hashed in changes.departed:
+        announce(connection, at=evidence.at, what=state.value, who=hashed)
+    said = (epoch(evidence.at), evidence.how, evidence.source)
+    rows = zip(changes.added, changes.said, strict=True)
+    append(connection, consent_events, [(row[0], 1, *said, text or evidence.text, row[6]) for row, text in rows])
     if changes.refreshed:
         values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _REFRESHED}
         connection.execute(
@@ -196,8 +232,8 @@ def _write(connection: Connection, changes: _Changes, evidence: Evidence) -> Non
                 for number, person in changes.refreshed.items()
             ],
         )
-    for subscriber_id, state in changes.moved:
-        change_state(connection, subscriber_id, state, evidence)
+    for subscriber_id, state, text in changes.moved:
+        change_state(connection, subscriber_id, state, replace(evidence, text=text or evidence.text))
 
 
 def change_state(connection: Connection, subscriber_id: int, state: State, evidence: Evidence) -> None:

@@ -9,7 +9,7 @@ from itertools import islice
 
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts, Rejected
-from newsletter.usecases.ports import People
+from newsletter.usecases.ports import Register
 
 CHUNK = 1000  # rows per transaction: the list stays usable for others while a long import runs
 
@@ -23,7 +23,12 @@ class ImportReport:
 
 
 def import_people(
-    rows: Iterable[Entry | Rejected], *, people: People, evidence: Evidence, now: datetime, watch: Callable[[int], None]
+    rows: Iterable[Entry | Rejected],
+    *,
+    people: Register,
+    evidence: Evidence,
+    now: datetime,
+    watch: Callable[[int], None],
 ) -> ImportReport:
     """Enter everybody in *rows* who can be; running it again changes nothing. *watch* hears of rows done."""
     report = ImportReport(counts=ImportCounts(), rejected=[])

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
+from newsletter.audience.news import News
 from newsletter.audience.predicate import Predicate
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
@@ -15,11 +16,15 @@ from newsletter.delivery.plan import Block, Claim, Forecast, Plan, PlannedIssue
 from newsletter.delivery.report import DeliveryStory, Tally
 
 
-class People(Protocol):
-    """The list."""
+class Register(Protocol):
+    """Where people are entered."""
 
     def enter(self, entries: Sequence[Entry], *, evidence: Evidence, now: datetime) -> ImportCounts:
         """Add or refresh people in one transaction; never brings back anyone who left."""
+
+
+class People(Protocol):
+    """The list."""
 
     def lacking(self, fields: Iterable[str], *, audience: Predicate, now: datetime) -> Mapping[str, int]:
         """For each field, how many mailable people of the audience have no value for it."""
@@ -195,6 +200,9 @@ class Hands(Protocol):
     def parts(self, series: str, *, now: datetime) -> list[str]:
         """The parts of one that has begun, in their order, whose time may have come."""
 
+    def hear(self) -> Mapping[str, int]:
+        """How much was heard of people who left, bounced or complained."""
+
     def forecast(self, letter: str, *, now: datetime) -> int:
         """For how many people a letter would be planned."""
 
@@ -237,6 +245,12 @@ class Provider(Protocol):
         """The events in a file of them as the provider writes it; those that are not about our deliveries are left out.
 
         Raises ProviderRefused where it reports none, or the file cannot be read.
+        """
+
+    def departures(self, after: str, *, now: datetime) -> Iterator[tuple[Sequence[News], str]]:
+        """Who left, bounced or complained since the bookmark *after*: pages of news, each with a bookmark behind it.
+
+        What was told may be told again. Nothing where the provider keeps no such list.
         """
 
     def examine(self) -> Iterator[Look]:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.audience.columns import column_name, is_tag, read_tags, read_text
-from newsletter.audience.importing import Entry, ImportCounts, Noted, Rejected, read_list
+from newsletter.audience.importing import Entry, ImportCounts, Noted, Rejected
+from newsletter.audience.listing import read_list
 from newsletter.audience.subscriber import State
 from newsletter.errors import ImportHasProblems
 
@@ -172,9 +173,9 @@ def test_of_several_rows_the_first_holds_and_a_later_one_can_only_say_that_the_p
         "Ana@example.org,Anna,Bonn,left\nana@example.org,Anna,Bonn,active\n"
     )
     assert first == Entry(address="ana@example.org", name="Ana", attributes={"city": "Ulm"}, state=State.PENDING)
-    assert again == Entry(address="ANA@example.org", state=State.PENDING)
-    assert left == Entry(address="Ana@example.org", state=State.UNSUBSCRIBED)
-    assert third == Entry(address="ana@example.org", state=State.PENDING)
+    assert again == Entry(address="ANA@example.org", state=State.PENDING, again=True)
+    assert left == Entry(address="Ana@example.org", state=State.UNSUBSCRIBED, again=True)
+    assert third == Entry(address="ana@example.org", state=State.PENDING, again=True)
 
 
 def test_a_row_that_was_not_taken_is_no_first_one():
