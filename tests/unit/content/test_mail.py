@@ -43,6 +43,7 @@ def test_blocks_that_lead_to_the_newest_letter_are_left_out_while_there_is_none(
     ("right", "wrong", "told"),
     [
         ("reason:", "why:", ":5: unknown key 'why'"),
+        ("reason: You", "title: You", ":5: 'title' is given twice"),
         ("::: button", "::: buton", "no block kind 'buton'"),
         ("{{ confirm_url }}", "{{ confirm }}", "no field 'confirm'"),
         ('url="{{ confirm_url }}"', 'url="https://x.example/?to={{ confirm_url }}"', "inside another address"),
