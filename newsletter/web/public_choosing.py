@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, Response, request, url_for
 
-from newsletter.app.visiting import ME, PREFERENCES, Details, zones
+from newsletter.app.answering import ME
+from newsletter.app.visiting import PREFERENCES, Details, zones
 from newsletter.audience.addresses import BadAddress
 from newsletter.audience.subscriber import Frequency
 from newsletter.errors import LinkInvalid

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, request, url_for
 
-from newsletter.app.visiting import CONFIRM, Details, zones
+from newsletter.app.answering import CONFIRM
+from newsletter.app.visiting import Details, zones
 from newsletter.audience.addresses import BadAddress
 from newsletter.errors import LinkInvalid
 from newsletter.web.public_desk import Button, Desk, Link, masked
