@@ -61,10 +61,13 @@ class Left:
 
 
 @cache
-def zones() -> Mapping[str, tuple[str, ...]]:
-    """The names of time zones by part of the world; old names too, since browsers still say them."""
+def zones() -> Mapping[str, Mapping[str, str]]:
+    """Time zones by part of the world: name → place in it; old names too, since browsers still say them."""
     names = sorted(available_timezones())
-    return {part: tuple(name for name in names if name.startswith(f"{part}/")) for part in _PARTS}
+    return {
+        part: {name: name.removeprefix(f"{part}/").replace("_", " ") for name in names if name.startswith(f"{part}/")}
+        for part in _PARTS
+    }
 
 
 class Visiting:
