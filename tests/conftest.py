@@ -27,6 +27,7 @@ NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)  # a Monday noon, the week befor
 PROGRAMS: dict[str, tuple[tuple[str, ...], str]] = {
     "chromium": (("chromium-browser", "google-chrome", "google-chrome-stable"), "chromium"),
     "dkimverify": ((), "python3-dkim"),
+    "dovecot": ((), "dovecot-imapd"),
     "git": ((), "git"),
     "liberation": ((), "fonts-liberation"),  # no program: the fonts that pictures of letters are taken in
     "node": ((), "nodejs"),

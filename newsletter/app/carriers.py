@@ -46,6 +46,11 @@ def takes_whole(settings: Settings) -> bool:
     return settings.provider in ("outbox", "smtp")
 
 
+def tells(settings: Settings) -> tuple[str, ...]:
+    """What the provider tells of people when it is asked."""
+    return _TELLS.get(settings.provider, ())
+
+
 def _outbox(order: _Order) -> Provider:
     from newsletter.providers.outbox import Outbox
 
@@ -90,6 +95,7 @@ def _mailgun(order: _Order) -> Provider:
         url=here["url"] or _MAILGUN[here["region"]],
         domain=here["domain"],
         sandbox=here["sandbox"],
+        leave_by_provider=order.settings.leave_mode == "provider",
         api_key=order.secret("NEWSLETTER_MAILGUN_API_KEY"),
         stop=order.stop,
         clock=order.clock,
@@ -116,6 +122,12 @@ def _ses(order: _Order) -> Provider:
 
 
 _MAILGUN = {"us": "https://api.mailgun.net", "eu": "https://api.eu.mailgun.net"}
+
+_TELLS: Mapping[str, tuple[str, ...]] = {
+    "mailgun": ("departures", "bounces", "complaints"),
+    "ses": ("bounces", "complaints"),
+    "resend": ("bounces", "complaints"),
+}
 
 _CARRIERS: Mapping[str, Callable[[_Order], Provider]] = {
     "outbox": _outbox,

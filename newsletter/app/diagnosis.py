@@ -111,9 +111,10 @@ def _database(newsletter: Newsletter, environment: Mapping[str, str]) -> Iterato
     found = list(durability.examine(newsletter, environment))
     yield from found
     if all(each.ok for each in found):
-        from newsletter.app import rhythm
+        from newsletter.app import leaving_look, rhythm
 
         yield from rhythm.examine(newsletter)
+        yield from leaving_look.examine(newsletter)
 
 
 def _keys(settings: Settings, environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -187,6 +188,8 @@ def _privacy(newsletter: Newsletter) -> Iterator[Finding]:
     if settings.database.startswith("sqlite:///"):
         path = Path(settings.database.removeprefix("sqlite:///"))
         private[newsletter.workspace.relative(path)] = path
+    if newsletter.has_journal:
+        private[newsletter.workspace.relative(settings.journal)] = settings.journal
     exposed = [name for name, path in private.items() if git.would_commit(settings.root, path)]
     if exposed:
         lines = " ".join(f"/{name}" for name in exposed)

@@ -14,12 +14,15 @@ from time import monotonic
 
 from newsletter.app.arrival import refuse_unpublished
 from newsletter.app.carriers import carrier, lanes_of
+from newsletter.app.hearing import Hearing
 from newsletter.app.newsletter import Newsletter
+from newsletter.audience.news import Heard
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import InDoubt
 from newsletter.errors import LetterHalted, NotFound, SettingsError
 from newsletter.rendering.edition import read_edition
+from newsletter.settings.keys import WRITES_LEAVE
 from newsletter.settings.read import Settings
 from newsletter.sources import git
 from newsletter.store.chronicle import SqlChronicle
@@ -33,7 +36,7 @@ from newsletter.store.workers import this_worker
 from newsletter.usecases.canary import Canary, Verdict
 from newsletter.usecases.fill import Filler, filler
 from newsletter.usecases.ports import Provider
-from newsletter.usecases.reconcile import Reconciler, Word, resolve, take_in
+from newsletter.usecases.reconcile import Reconciler, Word, resolve
 from newsletter.usecases.send import Run, Sender
 from newsletter.usecases.settle import Settler
 
@@ -58,6 +61,7 @@ class Dispatch:
         self.controls = SavedControls(controls, self._saved) if self._saved else controls
         self._gate = SavedGate(gate, self._saved) if self._saved else gate
         self._fillers = lru_cache(maxsize=4)(self._filler)
+        self._hearing = Hearing(newsletter)
 
     def planned(self, name: str) -> PlannedIssue:
         """The plan of a letter. Raises NotFound."""
@@ -73,6 +77,12 @@ class Dispatch:
 
     def _filler(self, edition_hash: str) -> Filler:
         edition = read_edition(SqlEditions(self._database).get(edition_hash))
+        if edition.identity.leave_mode == "provider" and WRITES_LEAVE[self._settings.provider]:
+            raise LetterHalted(
+                f"it was approved for a provider that writes how to leave, which {self._settings.provider} does not",
+                at=edition.issue_id,
+                hint="go back to that provider; or change [leave] mode, approve it again, then: newsletter correct",
+            )
         return filler(edition, self._newsletter.links_for(edition.identity))
 
     def send(self, issue: PlannedIssue, *, watch: Watch, tell: Tell, stop: threading.Event) -> int:
@@ -83,7 +93,24 @@ class Dispatch:
         if self._newsletter.keeper:
             self._newsletter.keeper.stop = stop
         with self._keeping():
-            return self._send(issue, watch=watch, tell=tell, stop=stop)
+            done = self._send(issue, watch=watch, tell=tell, stop=stop)
+            self._hear_refusals(issue, tell)
+        return done
+
+    def _hear_refusals(self, issue: PlannedIssue, tell: Tell) -> None:
+        """Let those be gone whose address does not exist, said their server.
+
+        Not where the letter halted itself: that so many are bad is rather a mistake of ours, and nobody goes for that.
+        """
+        heard = Heard()
+
+        def hear() -> None:
+            nonlocal heard
+            heard = self._hearing.hear_refusals(issue.no)
+
+        self._saved.soon(hear) if self._saved else hear()
+        if heard.bounced:
+            tell(f"Not mailed any more, as their address does not work: {heard.bounced:,}.")
 
     @contextmanager
     def _keeping(self) -> Iterator[None]:
@@ -104,8 +131,12 @@ class Dispatch:
                 raise LetterHalted(why, at=issue.issue_id, hint="look at newsletter status; then newsletter resume")
             if verdict is Verdict.WAITING:
                 tell(f"The first {self._settings.canary_people:,} are out; waiting {left} for bounces before the rest.")
+                if self._saved:
+                    self._saved.flush()  # so that whoever hears of bounces finds the deliveries they are about
                 if stop.wait(left.total_seconds()):
                     return done
+                if self._saved:
+                    self._saved.catch_up()
                 issue = self.planned(issue.issue_id)  # somebody may have paused or corrected it meanwhile
                 _refuse_halted(issue)
                 continue
@@ -202,12 +233,10 @@ class Dispatch:
                 enough=lambda: stop.is_set() or monotonic() >= until,
             ).reconcile()
 
-    def take_in(self, data: bytes) -> Counter[Status]:
-        """What the provider's events in *data* changed."""
-        planner = SqlPlanner(self._database)
+    def take_in(self, data: bytes) -> tuple[Counter[Status], Heard]:
+        """What the provider's events in *data* changed: deliveries, and people."""
         with closing(self._carrier(1, lambda: False)) as provider:
-            issues = lru_cache(maxsize=64)(planner.by_no)
-            return take_in(provider.read_events(data), issues=issues, ledger=self._ledger, clock=self._newsletter.clock)
+            return self._newsletter.durably(lambda: self._hearing.take_in(provider.read_events(data)))
 
     def doubts(self, issue: PlannedIssue) -> list[InDoubt]:
         """Everybody in doubt."""

@@ -14,6 +14,7 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.app.pictures import Pictures
 from newsletter.app.recipe import recipe_of
 from newsletter.app.segmenting import known_letters
+from newsletter.app.surroundings import setting_of
 from newsletter.audience.segments import from_data, read_segments, to_data
 from newsletter.audience.subscriber import Subscriber
 from newsletter.content.draft import draft
@@ -23,9 +24,8 @@ from newsletter.content.series import Series, read_series
 from newsletter.content.wording import PATH as WORDING
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt
-from newsletter.rendering.compile import Setting
 from newsletter.rendering.difference import Difference, difference
-from newsletter.rendering.edition import Edition, Identity
+from newsletter.rendering.edition import Edition
 from newsletter.rendering.images import seen_here
 from newsletter.schedule import next_weekday
 from newsletter.settings.read import FILE, read_settings
@@ -273,26 +273,9 @@ class Letters:
                 since=series.since,
                 quiet=settings.quiet if series.quiet is None else series.quiet,
             )
-        identity = Identity(
-            name=settings.sender_name,
-            address=settings.sender_address,
-            reply_to=settings.reply_to,
-            newsletter=settings.name,
-            list_id=settings.list_id,
-            leave_mode=settings.leave_mode,
-            leave_mailto=settings.leave_mailto,
-        )
-        setting = Setting(
-            identity=identity,
-            tagline=settings.tagline,
-            postal_address=settings.postal_address,
-            reason=settings.reason,
-            site_url=settings.site_url,
-            custom_fields=tuple(sorted(settings.fields)),
-        )
         return Desk(
             defaults=defaults,
-            setting=setting,
+            setting=setting_of(settings),
             theme_name=settings.theme,
             theme_files=self._files.theme(settings.theme),
             segments=self.segments(),

@@ -84,10 +84,19 @@ class Newsletter:
         database = connect(self.url)
         try:
             check_version(database)
+            if self.has_journal:
+                from newsletter.store.departures import keep_journal
+
+                keep_journal(database, self.settings.journal, now=self.clock())
         except StoreError:
             database.close()
             raise
         return database
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether departures are kept in a file: the state in Git has its own, and a runner's disk is gone with it."""
+        return not self.settings.in_git and not self.settings.on_runner
 
     @property
     def url(self) -> str:
@@ -121,7 +130,7 @@ class Newsletter:
 
         How readers leave is part of the frozen edition, whatever the settings say by now.
         """
-        site, sign = self.settings.site_url, self._signer.sign
+        site, sign = self.settings.site_url, self.signer.sign
         by_mail = f"mailto:{identity.leave_mailto}?subject=leave%20"
         leave = by_mail if identity.leave_mode == "mailto" else f"{site}/leave/"
 
@@ -135,7 +144,8 @@ class Newsletter:
         return links_of
 
     @cached_property
-    def _signer(self) -> Signer:
+    def signer(self) -> Signer:
+        """What signs the links of this newsletter and reads them. Raises SettingsError if there is no key."""
         if not self.settings.secret_keys:
             hint = "newsletter init . writes one; on a server set NEWSLETTER_SECRET_KEYS"
             raise SettingsError("there is no key to sign links with", at=KEY_FILE, hint=hint)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from newsletter.app.newsletter import Newsletter
+from newsletter.audience.asking import MailState
 from newsletter.schedule import day_in, newest_day
 from newsletter.sources.finding import Finding, fine, warning
 from newsletter.store.agenda import SqlAgenda, SqlTurns
+from newsletter.store.mails import SqlMails
 from newsletter.usecases.approve import paths
 
 SOON = timedelta(days=2)  # before its day: whoever is to approve a letter or to start ticks has time to
@@ -24,6 +26,7 @@ def examine(newsletter: Newsletter) -> Iterator[Finding]:
     yield _next(newsletter, letter, due_at, now)
     waiting = bool(due_at) or bool(agenda.waiting(now=now, not_before=now - newsletter.window))
     yield _last(newsletter, expected=waiting or (letter is not None and _is_soon(letter, now)), now=now)
+    yield from _mails(newsletter)
 
 
 def _next_letter(newsletter: Newsletter, planned: set[str], now: datetime) -> str | None:
@@ -55,6 +58,15 @@ def _last(newsletter: Newsletter, *, expected: bool, now: datetime) -> Finding:
     said = turn.said if turn.ended_at else "under way, or it died"
     told = f"{when:%a %d %b %Y %H:%M} UTC: {said}"
     return warning("last tick", told, fix) if expected and now - when > SILENT else fine("last tick", told)
+
+
+def _mails(newsletter: Newsletter) -> Iterator[Finding]:
+    """Mails to one person that wait, or that nobody knows of whether they left."""
+    counts = SqlMails(newsletter.database).counts()
+    words = {MailState.QUEUED: "to leave with the next tick", MailState.DOUBT: "in doubt: who misses one asks again"}
+    told = [f"{counts[state]:,} {word}" for state, word in words.items() if counts.get(state)]
+    if told:
+        yield fine("mails", "; ".join(told))
 
 
 def _is_soon(letter: str, now: datetime) -> bool:

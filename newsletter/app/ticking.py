@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from newsletter.app.carriers import tells
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.signals import OwnStop
 from newsletter.delivery.plan import PlannedIssue
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from newsletter.app.dispatch import Dispatch, Tell, Watch
     from newsletter.app.sending import Sending
     from newsletter.app.serial import Serial
+    from newsletter.app.syncing import Syncing
 
 ALL_ZONES = timedelta(hours=50)  # from the first minute of a day until it is over everywhere
 SETTLING = timedelta(minutes=5)  # of a tick, at most, to ask about one letter's deliveries in doubt
+HEARING = timedelta(minutes=2)  # of a tick, at most, to hear of those who left; the next goes on
 SIGN_OF_LIFE_S = 60.0
 
 
@@ -113,6 +117,20 @@ class Ticking:
         """The last tick."""
         return self._turns.last()
 
+    def hear(self) -> Mapping[str, int]:
+        """How many left, bounced or complained, where it is time to ask the provider that tells so."""
+        if not tells(self._newsletter.settings) or not self._syncing.due():
+            return {}
+        heard = self._syncing.sync(stop=self._stop, limit=HEARING)
+        counts = {"left": heard.left, "bounced": heard.bounced, "complained": heard.complained}
+        return {what: count for what, count in counts.items() if count}
+
+    def answer(self) -> None:
+        """Do what visitors asked, and send the mails that wait for one person each."""
+        from newsletter.app.answering import Answering
+
+        Answering(self._newsletter).work_once(self._stop)
+
     def letters(self, *, now: datetime) -> list[str]:
         """Letters whose day it is somewhere and that are not planned yet.
 
@@ -180,6 +198,12 @@ class Ticking:
         return self._sending.tally(issue).in_doubt
 
     # Each brings modules that a tick with nothing due has no use for, and most ticks are that.
+
+    @cached_property
+    def _syncing(self) -> Syncing:
+        from newsletter.app.syncing import Syncing
+
+        return Syncing(self._newsletter)
 
     @cached_property
     def _sending(self) -> Sending:

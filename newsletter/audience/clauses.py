@@ -11,10 +11,11 @@ from zoneinfo import available_timezones
 
 from newsletter.audience.columns import column_name, is_tag, read_language, read_zone
 from newsletter.audience.predicate import All, Any, Is, Joined, Not, Predicate, Received
+from newsletter.audience.subscriber import Frequency
 from newsletter.audience.toml_lines import Place
 from newsletter.errors import SettingsError
 
-KEYS = ("all", "any", "not", "tags", "language", "zone", "joined", "received", "segment", "attributes")
+KEYS = ("all", "any", "not", "tags", "language", "zone", "frequency", "joined", "received", "segment", "attributes")
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2999, 12, 31)  # of those that a list can know
 
 # Words that would otherwise quietly name an attribute that nobody has.
@@ -80,7 +81,7 @@ class Clauses:
                 return _either([self.segment(each, place) for each in self._texts(value, place)])
             case "attributes":
                 return self._attributes(value, place)
-            case "tags" | "language" | "zone":
+            case "tags" | "language" | "zone" | "frequency":
                 return self._own(key, value, place)
         self._refuse_key(key, value, place)
         return self._attribute(key, value, place)
@@ -109,6 +110,9 @@ class Clauses:
                 raise self.refuse(place, f"nobody can have the language {each!r}", hint)
             if key == "zone" and each and read_zone(each) != each:
                 raise self.refuse(place, f"no time zone is called {each!r}", _zones_like(each))
+            if key == "frequency" and each not in set(Frequency):
+                hint = f"there are: {', '.join(Frequency)}; {_own_field(key)}"
+                raise self.refuse(place, f"nobody gets letters {each!r}", hint)
         return Is(key, values)
 
     def _attributes(self, value: object, place: Place) -> All:

@@ -1,7 +1,7 @@
 """Conditions on a subscriber, as data: one evaluator here, one compiler to SQL in the store.
 
 A property test holds the two equal on every database. Fields: `state`, `suppressed`, `paused_until`,
-`zone`, `language`, `tags`, and `attributes.<name>`.
+`zone`, `language`, `tags`, `frequency`, and `attributes.<name>`.
 """
 
 from __future__ import annotations
@@ -150,5 +150,7 @@ def _field(name: str, person: Subscriber) -> frozenset[str]:
             return frozenset([person.zone or ""])
         case "language":
             return frozenset([person.language])
+        case "frequency":
+            return frozenset([person.frequency.value])
     msg = f"no such field of a subscriber: {name!r}"
     raise ValueError(msg)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from datetime import timedelta
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ import click
 from newsletter.app.dispatch import Dispatch
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.signals import until_stopped
+from newsletter.audience.news import Heard
 from newsletter.cli.output import (
     confirm,
     instant,
@@ -51,16 +53,20 @@ def reconcile(newsletter: Newsletter, issue: str, minutes: int, events: BinaryIO
     """
     dispatch = Dispatch(newsletter)
     planned = dispatch.planned(issue)
+    heard = Heard()
     if events is not None:
-        found = dispatch.take_in(events.read())
+        found, heard = dispatch.take_in(events.read())
     else:
         with until_stopped() as stop:
             found = dispatch.reconcile(planned, limit=timedelta(minutes=minutes), stop=stop)
     left = dispatch.doubts(planned)
     if as_json:
-        print_json({"found": {status.value: count for status, count in found.items()}, "in_doubt": len(left)})
+        moved = {status.value: count for status, count in found.items()}
+        print_json({"found": moved, "heard": asdict(heard), "in_doubt": len(left)})
         return
     _say_found(found)
+    if gone := heard.bounced + heard.complained + heard.left:
+        say(f"{people(gone)}: not mailed any more.")
     say(
         f"Still in doubt: {people(len(left))}. See them: newsletter resolve {planned.issue_id}"
         if left

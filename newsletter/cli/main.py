@@ -52,11 +52,17 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "People": {
         "subscribers": (
             "newsletter.cli.subscribers:subscribers",
-            "The list: import, export, add, show, stats, segments.",
+            "The list: import, export, add, show, leave, suppress, forget, stats, segments.",
         ),
+        "inbox": ("newsletter.cli.inbox:inbox", "Read the mailbox: who leaves, what bounced, who complained."),
+        "sync": ("newsletter.cli.sync:sync", "Hear from the provider who left, bounced or complained."),
     },
     "Publishing": {
         "site": ("newsletter.cli.publish:site", "The public pages of letters: build."),
+        "serve": (
+            "newsletter.cli.serve:serve",
+            "Answer on the public pages: sign-up, leaving, and each reader's own page.",
+        ),
     },
     "System": {
         "doctor": ("newsletter.cli.system:doctor", "Look whether everything needed is in place."),

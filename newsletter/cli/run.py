@@ -16,7 +16,7 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.app.signals import until_stopped
 from newsletter.app.ticking import Ticking
 from newsletter.cli.output import instant, json_option, people, print_json, print_table, root_of, say, with_newsletter
-from newsletter.cli.summary import as_data, as_markdown, problems_of
+from newsletter.cli.summary import as_data, as_markdown, heard_words, problems_of
 from newsletter.settings.read import read_settings
 from newsletter.usecases.tick import Did
 
@@ -72,6 +72,8 @@ def _show(did: Did, *, dry_run: bool) -> None:
     if did.elsewhere:
         say("Another tick is at work; it does what is due.")
         return
+    if did.heard:
+        say(f"Heard from the provider: {heard_words(did)}.")
     columns = ("letter", "would be planned" if dry_run else "planned", "due" if dry_run else "done", "in doubt", "held")
     rows = [
         (letter, *(f"{counts[letter]:,}" if letter in counts else "" for counts in _columns(did)))

@@ -21,9 +21,15 @@ def problems_of(did: Did) -> list[str]:
     return [_ADDRESS.sub("…", one_line(problem)) for problem in did.problems]
 
 
+def heard_words(did: Did) -> str:
+    """What was heard of people, in numbers."""
+    return ", ".join(f"{count:,} {what}" for what, count in did.heard.items())
+
+
 def as_data(did: Did) -> dict[str, object]:
     """The same keys every time; counts are people by letter."""
     return {
+        "heard": dict(did.heard),
         "planned": dict(did.planned),
         "sent": dict(did.sent),
         "settled": dict(did.settled),
@@ -41,6 +47,8 @@ def as_markdown(did: Did, *, dry_run: bool) -> str:
     columns = (did.planned, did.sent, did.settled, did.in_doubt, did.held)
     letters = sorted({letter for counts in columns for letter in counts})
     lines = ["### The newsletter" + (", rehearsed: nothing was done" if dry_run else ""), ""]
+    if did.heard:
+        lines += [f"Heard from the provider: {heard_words(did)}.", ""]
     if did.elsewhere:
         lines.append("Another tick was at work.")
     elif letters:

@@ -84,7 +84,7 @@ class Issue:
     subject: str
     preheader: str
     send: Send | After
-    audience: str
+    audience: str  # "" of a mail to one person alone
     language: str
     direction: str
     blocks: tuple[Block, ...]

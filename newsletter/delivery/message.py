@@ -47,6 +47,11 @@ class Letter:
         """The headers that no provider writes: List-Id and how to leave."""
         return tuple((name, pieces) for name, pieces in self.headers if name not in ("From", "Reply-To"))
 
+    @cached_property
+    def leaves_by_provider(self) -> bool:
+        """Whether it is for the provider to write how to leave, into the headers and where the letter shows it."""
+        return all(name != "List-Unsubscribe" for name, _ in self.headers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:

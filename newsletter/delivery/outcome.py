@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from newsletter.audience.news import Kind
 from newsletter.errors import IllegalMove
 
 
@@ -76,12 +77,17 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What a provider reported later about the delivery that *ref* names."""
+    """What a provider reported later about the delivery that *ref* names, and when it happened (aware, in UTC).
+
+    `kind` is what it says of the person, where that is not what the status alone would say.
+    """
 
     ref: str
     status: Status  # accepted, refused, delivered, bounced or complained
     provider_id: str = ""
     reason: str = ""
+    kind: Kind | None = None
+    at: datetime | None = None  # None where it does not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,15 @@ class InDoubt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A delivery that was refused: to whom, when, and what was said."""
+
+    subscriber_id: int
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One thing that happened to a delivery, or will (then `at` is in the future)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from urllib.parse import quote, urlencode
 
 from requests.auth import HTTPBasicAuth
@@ -15,9 +16,11 @@ from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, connect
 from newsletter.providers.mailgun_answers import RULES, wait_in
 from newsletter.providers.mailgun_events import read_event
 from newsletter.providers.mailgun_form import MOST_RECIPIENTS, Entry, Form, forms
+from newsletter.providers.mailgun_suppressions import pages
 from newsletter.providers.merge import by_variant, fitting
-from newsletter.providers.records import text_of, within
+from newsletter.providers.records import Record, text_of, within
 from newsletter.providers.verdict import Meaning, Rule, judge
+from newsletter.providers.walk import Page, bounded, items, patiently, read_walk
 from newsletter.providers.wording import json_lines, label
 
 # Mailgun promises the events of a time in full once it is 30 minutes past; a quarter of an hour more for the
@@ -25,6 +28,7 @@ from newsletter.providers.wording import json_lines, label
 TRUSTED_AFTER = timedelta(minutes=45)
 # The smallest plans keep events for a day; the last hour is left alone, since nobody says how exactly they do.
 KEPT_FOR = timedelta(hours=23)
+_TURN_ON = "turn unsubscribe tracking on for the domain at Mailgun, with empty footers"
 _CLOCKS_DIFFER = timedelta(hours=1)
 
 
@@ -43,17 +47,24 @@ class Mailgun:
         domain: str,
         api_key: str,
         sandbox: bool,
+        leave_by_provider: bool = False,
         stop: Callable[[], bool],
         clock: Callable[[], datetime],
         call_s: float = CALL_S,
     ) -> None:
-        """Call the API at *url* for a sending *domain*; with *sandbox*, nothing is delivered."""
+        """Call the API at *url* for a sending *domain*; with *sandbox*, nothing is delivered.
+
+        *leave_by_provider* is what the doctor expects; what is sent goes by the letter.
+        """
         self._http = connect(self.name, url, HTTPBasicAuth("api", api_key), stop, call_s=call_s)
         self._domain = quote(domain, safe="")  # with a slash in it, Mailgun would say yes and send nothing
         self._sandbox, self._stop, self._clock = sandbox, stop, clock
+        self._leave_by_provider = leave_by_provider
 
     def send(self, batch: Batch) -> Iterator[Receipt | None]:
         """One call for each variant of the letter, and one more for each thousand readers or 20 MB."""
+        if batch.letter.leaves_by_provider and self._tracking.get("active") is not True:
+            raise ProviderRefused("Mailgun would show readers no way to leave", hint=_TURN_ON)
         variants = forms(batch, sandbox=self._sandbox)  # all of them before the first call: one may be refused
         for variant, rows in by_variant(batch.rows):
             entries, unfit = fitting(rows, variants[variant].entry)
@@ -91,6 +102,12 @@ class Mailgun:
         """Payloads of webhooks or items of the events list, one JSON object a line."""
         return (event for record in json_lines(data) if (event := read_event(record)))
 
+    def departures(self, after: str, *, now: datetime) -> Iterator[Page]:
+        """Who left, bounced or complained since."""
+        walk = read_walk(after, now=now)
+        found = pages(walk, now=now, domain=self._domain, turned=self._turned, late=TRUSTED_AFTER, kept_for=KEPT_FOR)
+        return bounded(found)
+
     def examine(self) -> Iterator[Look]:
         """Whether the key is right and the domain may send. What is left of the quota, Mailgun does not tell."""
         answer = self._http.get(f"/v3/domains/{self._domain}")
@@ -103,14 +120,26 @@ class Mailgun:
             detail=f"mailgun: the domain is {state}{'; sandbox: nothing is delivered' if self._sandbox else ''}",
             fix="" if state == "active" else "set the domain's DNS records as Mailgun shows them",
         )
-        tracking = within(self._http.get(f"/v3/domains/{self._domain}/tracking").record, "tracking")
-        if within(tracking, "unsubscribe").get("active") is True:
-            yield Look(
-                what="unsubscribe tracking",
-                ok=False,
-                detail="mailgun adds a way to leave of its own, beside ours",
-                fix="turn unsubscribe tracking off for the domain at Mailgun",
-            )
+        yield from self._leaving(self._tracking)
+
+    def _leaving(self, tracking: Record) -> Iterator[Look]:
+        active = tracking.get("active") is True
+        footers = any(text_of(tracking, name).strip() for name in ("html_footer", "text_footer"))
+        if active != self._leave_by_provider:
+            detail = "mailgun adds a way to leave of its own, beside ours" if active else "mailgun adds no way to leave"
+            fix = _TURN_ON if self._leave_by_provider else "turn unsubscribe tracking off for the domain at Mailgun"
+            yield Look(what="unsubscribe tracking", ok=False, detail=detail, fix=fix)
+        elif active and footers:
+            fix = "empty both footers of unsubscribe tracking at Mailgun: letters show the link themselves"
+            yield Look(what="unsubscribe tracking", ok=False, detail="mailgun adds a footer of its own", fix=fix)
+
+    @cached_property
+    def _tracking(self) -> Record:
+        """How readers of the domain's mails may leave by Mailgun."""
+        answer = self._http.get(f"/v3/domains/{self._domain}/tracking")
+        if answer.status != 200:
+            raise self._error(judge(RULES, [answer.status], answer.text("message")), answer)
+        return within(within(answer.record, "tracking"), "unsubscribe")
 
     def close(self) -> None:
         """Close its connections."""
@@ -158,28 +187,35 @@ class Mailgun:
             "event": "accepted OR rejected OR delivered OR failed",
             "tags": label(batch.letter.issue_id),
         }
-        path = f"/v3/{self._domain}/events?{urlencode(query)}"
+        yield None
+        for page in self._turned(f"/v3/{self._domain}/events?{urlencode(query)}"):
+            yield from (read_event(item) for item in page)
+            yield None
+
+    def _turned(self, path: str) -> Iterator[list[Record]]:
+        """The pages of a list, until one is empty or, as those of addresses may end, leads to itself as the last."""
         seen = set[str]()
         while path not in seen:
             seen.add(path)
             if self._stop():
-                raise ProviderBusy("stopped before all of Mailgun's events were seen", hint="run it again")
-            yield None
-            answer = self._http.get(path)
-            items = answer.record.get("items")
-            if answer.status != 200 or not isinstance(items, list):
+                raise ProviderBusy("stopped before all of Mailgun's list was seen", hint="run it again")
+            answer = patiently(self._http, path)
+            if answer.status != 200:
                 raise self._error(judge(RULES, [answer.status], answer.text("message")), answer)
-            if not items:
+            page = items(answer, "items", of="Mailgun")
+            if not page:
                 return
-            yield from (read_event(item) for item in items if isinstance(item, dict))
+            yield page
             path = self._following(answer)
-        raise ProviderBusy("Mailgun's list of events goes in a circle", hint="try again later")
+            if path in seen and path == within(answer.record, "paging").get("last"):
+                return
+        raise ProviderBusy("Mailgun's list goes in a circle", hint="try again later")
 
     def _following(self, answer: Answer) -> str:
         """Where the next page is. Raises ProviderRefused if that is elsewhere: our key goes along."""
         following = text_of(within(answer.record, "paging"), "next")
         if not following.startswith(f"{self._http.url}/"):
-            raise ProviderRefused("Mailgun's events go on at another address", hint="check mailgun.url and region")
+            raise ProviderRefused("Mailgun's list goes on at another address", hint="check mailgun.url and region")
         return following
 
     def _error(self, rule: Rule, answer: Answer) -> NewsletterError:

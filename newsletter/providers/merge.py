@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 import idna
@@ -85,31 +86,36 @@ def twins(rows: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {name: other for name, other in kept.items() if other != name}
 
 
-def templates(letter: Letter, syntax: Syntax) -> tuple[Template, ...]:
-    """A template for each body of *letter*. Raises ProviderRefused where its text holds marks of the provider."""
-    return tuple(_template(letter, variant, syntax) for variant in range(len(letter.bodies)))
+def templates(
+    letter: Letter, syntax: Syntax, *, theirs: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Template, ...]:
+    """A template for each body of *letter*; *theirs* are marks of values that the provider knows, and not we.
+
+    Raises ProviderRefused where its text holds marks of the provider.
+    """
+    return tuple(_template(letter, variant, syntax, theirs) for variant in range(len(letter.bodies)))
 
 
-def _template(letter: Letter, variant: int, syntax: Syntax) -> Template:
+def _template(letter: Letter, variant: int, syntax: Syntax, theirs: Mapping[str, str]) -> Template:
     body = letter.bodies[variant]
     slots = dict.fromkeys((*letter.subject.slots, *body.html.slots, *body.text.slots))
-    names = {slot: f"v{number}" for number, slot in enumerate(slots)}
+    names = {slot: f"v{number}" for number, slot in enumerate(slots) if slot.value not in theirs}
+    marks = {slot: theirs.get(slot.value) or syntax.mark(names[slot]) for slot in slots}
     return Template(
-        subject=_marked("subject", letter.subject, names, syntax),
-        html=_marked("HTML", body.html, names, syntax),
-        text=_marked("plain text", body.text, names, syntax),
+        subject=_marked("subject", letter.subject, marks, syntax),
+        html=_marked("HTML", body.html, marks, syntax),
+        text=_marked("plain text", body.text, marks, syntax),
         names=names,
         syntax=syntax,
     )
 
 
-def _marked(place: str, pieces: Pieces, names: Mapping[Slot, str], syntax: Syntax) -> str:
+def _marked(place: str, pieces: Pieces, mark_of: Mapping[Slot, str], syntax: Syntax) -> str:
     text, marks = "", []
     for part in pieces.parts:
         if isinstance(part, Slot):
-            mark = syntax.mark(names[part])
-            marks.append((len(text), len(text) + len(mark)))
-            text += mark
+            marks.append((len(text), len(text) + len(mark_of[part])))
+            text += mark_of[part]
         else:
             text += part.decode()
     # Looked for in the whole and not in the literals, since a mark may also arise where two parts meet.

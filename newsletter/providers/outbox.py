@@ -8,12 +8,14 @@ means: a batch whose sender died settles by looking.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from newsletter.audience.news import News
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import ProviderRefused
@@ -66,6 +68,15 @@ class Outbox:
         """Raises ProviderRefused: nothing happens to a file after it was written."""
         raise ProviderRefused("the outbox reports no events")
 
+    def departures(
+        self,
+        after: str,  # noqa: ARG002 - the port's signature
+        *,
+        now: datetime,  # noqa: ARG002
+    ) -> Iterator[tuple[Sequence[News], str]]:
+        """Nothing: nobody answers a file."""
+        yield from ()
+
     def examine(self) -> Iterator[Look]:
         """Whether the folder can be written."""
         place = next(each for each in (self._folder, *self._folder.parents) if each.exists())
@@ -74,6 +85,17 @@ class Outbox:
         else:
             fix = "give yourself access, or set [outbox] folder to another one"
             yield Look(what="provider", ok=False, detail=f"{place} cannot be written", fix=fix)
+
+    def forget(self, address: str) -> int:
+        """How many messages to *address*, as it is kept, were deleted; that they were sent, the journals still know."""
+        # As a word of its own: other people's addresses may begin or end with it.
+        word = re.escape(address.encode())
+        named = re.compile(rb"(?<![^\s<,:])%b(?![^\s>,])" % word, re.IGNORECASE)
+        with self._telling():
+            found = [path for path in self._folder.rglob("*.eml") if named.search(_head(path))]
+            for path in found:
+                path.unlink()
+        return len(found)
 
     def close(self) -> None:
         """Nothing is open between two batches."""
@@ -108,6 +130,14 @@ class Outbox:
 # and says nothing.
 _WRITTEN = ".written"
 _LINE_BYTES = 256  # more than a line has
+
+_HEAD_BYTES = 16 * 1024  # of a message, more than its header has
+
+
+def _head(path: Path) -> bytes:
+    """The header of a message."""
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES).partition(b"\r\n\r\n")[0]
 
 
 def _file(ref: str) -> str:

@@ -6,15 +6,18 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from newsletter.audience.news import News
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached
 from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, bearer, connect, redacted, to_json
 from newsletter.providers.records import text_of
 from newsletter.providers.resend_events import read_event
+from newsletter.providers.resend_suppressions import OVERLAP, following, page_path, read_suppression
+from newsletter.providers.walk import Page, Walk, heard, items, patiently, walked
 from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 
 BATCH = 100
@@ -86,6 +89,10 @@ class Resend:
         """The events of its webhooks, one JSON object a line."""
         return (event for record in json_lines(data) if (event := read_event(record)))
 
+    def departures(self, after: str, *, now: datetime) -> Iterator[Page]:
+        """Who came onto the suppression list since."""
+        return walked(after, self._suppressed, now=now, overlap=OVERLAP)
+
     def examine(self) -> Iterator[Look]:
         """Whether the key is right and a domain is verified. What is left of the quota, Resend does not tell."""
         answer = self._http.get("/domains")
@@ -105,6 +112,18 @@ class Resend:
     def close(self) -> None:
         """Close its connections."""
         self._http.close()
+
+    def _suppressed(self, walk: Walk) -> tuple[list[News], str] | None:
+        """A page of the suppression list; None if the entry that it follows is not there any more."""
+        answer = patiently(self._http, page_path(walk))
+        if walk.at and answer.status in (400, 404, 422):
+            return None
+        if answer.status != 200:
+            raise _error(answer)
+        records = items(answer, "data", of="Resend")
+        further = following(records, more=answer.record.get("has_more") is True, since=walk.since)
+        news = heard(records, read_suppression, now=walk.began)
+        return [each for each in news if each.at >= walk.since], further
 
     def _call(self, rows: Sequence[Row], bodies: Sequence[bytes], *, key: str) -> Iterator[Receipt | None]:
         if self._stop():

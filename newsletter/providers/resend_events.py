@@ -5,9 +5,11 @@ Source: resend.com/docs/webhooks/emails and dashboard/webhooks/body-parameters (
 
 from __future__ import annotations
 
+from newsletter.audience.news import Kind
 from newsletter.delivery.outcome import Event, Status
 from newsletter.providers.http import redacted
 from newsletter.providers.records import Record, text_of, within
+from newsletter.providers.walk import read_instant
 
 _STATUSES = {
     "email.sent": Status.ACCEPTED,
@@ -22,15 +24,23 @@ _STATUSES = {
 def read_event(record: Record) -> Event | None:
     """The event that *record* is; None if it is about no delivery of ours.
 
-    Of the bounces only the permanent ones: a full mailbox today says nothing about next week.
+    Resend sends by SES, whose general bounces for now are out-of-office replies, mostly (see `ses_events`).
     """
     told = within(record, "data")
     status, ref = _STATUSES.get(text_of(record, "type")), _ref(told)
     bounce = within(told, "bounce")
-    if status is None or not ref or (status is Status.BOUNCED and bounce and text_of(bounce, "type") != "Permanent"):
+    lasting = text_of(bounce, "type") in ("Permanent", "")
+    if status is None or not ref or (not lasting and text_of(bounce, "subType") == "General"):
         return None
     reason = text_of(bounce, "message") or text_of(within(told, "failed"), "reason")
-    return Event(ref=ref, status=status, provider_id=text_of(told, "email_id"), reason=redacted(reason))
+    return Event(
+        ref=ref,
+        status=status,
+        provider_id=text_of(told, "email_id"),
+        reason=redacted(reason),
+        kind=None if lasting else Kind.SOFT,
+        at=read_instant(record.get("created_at")),
+    )
 
 
 def _ref(told: Record) -> str:

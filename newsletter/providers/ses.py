@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from newsletter.audience.news import News
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
@@ -16,7 +17,9 @@ from newsletter.providers.ses_answers import ENTRIES, ERRORS
 from newsletter.providers.ses_entries import MOST_ENTRIES, Call, Entry, calls
 from newsletter.providers.ses_events import read_event, unwrapped
 from newsletter.providers.ses_signing import signer
+from newsletter.providers.ses_suppressions import OVERLAP, page_path, read_suppression
 from newsletter.providers.verdict import Meaning, Rule, judge
+from newsletter.providers.walk import Page, Walk, heard, items, patiently, walked
 from newsletter.providers.wording import json_lines
 
 _MANY = 10  # entries of which not all have a bad address
@@ -68,6 +71,10 @@ class Ses:
         """Records of event publishing, one JSON object a line, as they are or in the envelopes of SNS."""
         return (event for record in json_lines(data) if (event := read_event(unwrapped(record))))
 
+    def departures(self, after: str, *, now: datetime) -> Iterator[Page]:
+        """Who came onto the account's suppression list since."""
+        return walked(after, self._suppressed, now=now, overlap=OVERLAP)
+
     def examine(self) -> Iterator[Look]:
         """Whether the account may send to everybody, and what is left of its quota and how fast it may send."""
         answer = self._http.get("/v2/email/account")
@@ -77,6 +84,7 @@ class Ses:
         yield _production(account, self._region)
         yield _sending(account)
         yield _quota(within(account, "SendQuota"))
+        yield from _unlisted(account)
         listed = self._http.get("/v2/email/identities?PageSize=1000")
         if listed.status == 200:  # keys that only send may not ask
             yield _identities(listed.record, self._region)
@@ -84,6 +92,16 @@ class Ses:
     def close(self) -> None:
         """Close its connections."""
         self._http.close()
+
+    def _suppressed(self, walk: Walk) -> tuple[list[News], str] | None:
+        """A page of the suppression list; None if its token is not good any more."""
+        answer = patiently(self._http, page_path(walk), too_fast=lambda each: _judged(each).meaning is Meaning.BUSY)
+        if walk.at and _type(answer) == "InvalidNextTokenException":
+            return None
+        if answer.status != 200:
+            raise _error(_judged(answer), answer)
+        records = items(answer, "SuppressedDestinationSummaries", of="SES")
+        return heard(records, read_suppression, now=walk.began), text_of(answer.record, "NextToken")
 
     def _call(self, call: Call, entries: Sequence[Entry]) -> Iterator[Receipt | None]:
         """The receipts of one call; where one address made SES refuse all of it, of two with half the rows each."""
@@ -178,6 +196,14 @@ def _quota(quota: Record) -> Look:
     left = "no daily limit" if unlimited else f"{max(most - sent, 0):,.0f} of {most:,.0f} left today"
     fix = "" if ok else "wait, or ask AWS to raise the sending quota"
     return Look(what="quota", ok=ok, detail=f"ses: {left}, {rate:g} a second", fix=fix)
+
+
+def _unlisted(account: Record) -> Iterator[Look]:
+    """A look where the account keeps no list of those who bounced or complained, which is then nowhere to be read."""
+    kept = within(account, "SuppressionAttributes").get("SuppressedReasons")
+    if isinstance(kept, list) and not {"BOUNCE", "COMPLAINT"} <= {str(reason) for reason in kept}:
+        fix = "turn the suppression list of the account on in SES, for bounces and for complaints"
+        yield Look(what="suppression", ok=False, detail="ses does not keep who bounced and who complained", fix=fix)
 
 
 def _identities(listed: Record, region: str) -> Look:

@@ -8,10 +8,11 @@ and answers no questions: what was lost with a line stays in doubt until a perso
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from newsletter.audience.news import News
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Event, Look, Receipt
 from newsletter.errors import ProviderRefused
@@ -77,6 +78,15 @@ class Smtp:
         raise ProviderRefused(
             "SMTP reports no events", hint="bounces come by mail; settle doubts with newsletter resolve"
         )
+
+    def departures(
+        self,
+        after: str,  # noqa: ARG002 - the port's signature
+        *,
+        now: datetime,  # noqa: ARG002
+    ) -> Iterator[tuple[Sequence[News], str]]:
+        """Nothing: bounces come back as mail."""
+        yield from ()
 
     def examine(self) -> Iterator[Look]:
         """Whether the server can be reached and lets us in, and what it offers."""

@@ -14,6 +14,7 @@ from newsletter.content.issue import After, Block, Issue, Level, Problem, Send, 
 from newsletter.rendering import blocks as rendered
 from newsletter.rendering.dates import long_date
 from newsletter.rendering.edition import Condition, Edition, Identity, Variant
+from newsletter.rendering.expressions import LINK_FIELDS, MAIL_LINKS
 from newsletter.rendering.holes import Marker, Misplaced, cut_html, mark_word, unsafe_addresses
 from newsletter.rendering.images import Album, Picture, Unreadable, image_problems
 from newsletter.rendering.inline import inline_css
@@ -46,6 +47,7 @@ class _Draft:
     theme: Theme
     marker: Marker
     album: Album
+    public: str  # where its own page is; "" if it has none
 
 
 def compile_issue(
@@ -65,7 +67,12 @@ def compile_issue(
     the letter calls it; they travel *inline*, or are fetched from the site. *finish* is the last pass over a page;
     another one shows the page as it was before, to compare.
     """
-    marker = Marker(mark_word(_everything_in(issue, setting, theme)), custom_fields=setting.custom_fields)
+    mail = not issue.audience  # it is to one person: it has no page of its own, and links that letters have not
+    marker = Marker(
+        mark_word(_everything_in(issue, setting, theme)),
+        custom_fields=setting.custom_fields,
+        links=(*LINK_FIELDS, *MAIL_LINKS) if mail else LINK_FIELDS,
+    )
     album = Album(found=pictures, site_url=setting.site_url, domain=setting.identity.domain, inline=inline)
     marked = tuple(rendered.marked(block, marker) for block in issue.blocks)
     draft = _Draft(
@@ -77,6 +84,7 @@ def compile_issue(
         theme=theme,
         marker=marker,
         album=album,
+        public="" if mail else archive_url(setting.site_url, issue.id),
     )
     if "{{" in issue.title:
         marker.problems.append(
@@ -109,7 +117,7 @@ def compile_issue(
         audience=audience,
         conditions=tuple(Condition(name=name, rule=rules[name]) for name in names),
         identity=setting.identity,
-        archive_url=archive_url(setting.site_url, issue.id),
+        archive_url=draft.public,
         mark_word=marker.word,
         holes=tuple(expression.source for expression in marker.expressions),
         needs={name: str(at) for name, at in sorted(marker.uses.items())},
@@ -163,14 +171,13 @@ def _condition_names(issue: Issue, rules: Mapping[str, Mapping[str, Any]], probl
 def _parts(draft: _Draft, *, html: bool) -> list[str]:
     """Every block, rendered once for all variants."""
     issue = draft.issue
-    public = archive_url(draft.setting.site_url, issue.id)
     views = [
         rendered.view(
             block,
             number,
             html=html,
             title=issue.title,
-            archive_url=public,
+            archive_url=draft.public,
             language=issue.language,
             album=draft.album,
         )
@@ -211,9 +218,9 @@ def _page(draft: _Draft, parts: Sequence[str], *, html: bool) -> str:
                 "reason": setting.reason,
             },
             "links": {
-                "unsubscribe": constant("unsubscribe_url"),
+                "unsubscribe": constant("unsubscribe_url") if setting.identity.leave_mode != "none" else "",
                 "preferences": constant("preferences_url") if setting.identity.leave_mode == "own" else "",
-                "archive": constant("archive_url"),
+                "archive": constant("archive_url") if draft.public else "",
             },
             "body": Markup("\n").join(parts) if html else "\n\n".join(part for part in parts if part),
         },

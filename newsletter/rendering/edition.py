@@ -21,7 +21,7 @@ class Identity:
     reply_to: str
     newsletter: str
     list_id: str
-    leave_mode: str  # own | mailto
+    leave_mode: str  # own | provider | mailto; none of a mail that nobody has to leave
     leave_mailto: str
 
     @property

@@ -21,6 +21,8 @@ from newsletter.pieces import one_line
 
 READER_FIELDS = ("first_name", "name", "language")
 LINK_FIELDS = ("unsubscribe_url", "preferences_url")  # personal addresses of our own making
+# What only mails to one person have: to confirm, to reach one's own page, and to the newest letter.
+MAIL_LINKS = ("confirm_url", "page_url", "letter_url")
 CONSTANT_FIELDS = ("archive_url", "newsletter_name")  # the same for all readers of a letter
 
 FILTERS = ("default", "d", "upper", "lower", "capitalize", "title", "trim", "truncate", "length")

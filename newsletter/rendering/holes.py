@@ -18,6 +18,7 @@ from newsletter.pieces import ENCODERS, Pieces, Slot
 from newsletter.rendering.expressions import (
     CONSTANT_FIELDS,
     LINK_FIELDS,
+    MAIL_LINKS,
     READER_FIELDS,
     BadExpression,
     Expression,
@@ -29,7 +30,8 @@ MARK = re.compile(r"zq([0-9a-f]{16})H(\d+)Hqz")
 MAX_EXPRESSIONS = 200
 _URL_ATTRIBUTES = frozenset({"href", "src", "background", "cite", "action", "xlink:href"})
 _FETCHED = frozenset({"src", "background"})  # opening the letter is enough
-_WHOLE_ADDRESSES = (*LINK_FIELDS, *CONSTANT_FIELDS)
+_OWN_LINKS = (*LINK_FIELDS, *MAIL_LINKS)
+_WHOLE_ADDRESSES = (*_OWN_LINKS, *CONSTANT_FIELDS)
 _HOST = re.compile(r"[a-z]+://[^/?#]*", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?:[a-z]+://|mailto:)[^\s<>]*$", re.IGNORECASE)
 
@@ -81,6 +83,7 @@ class Marker:
 
     word: str
     custom_fields: Sequence[str] = ()
+    links: Sequence[str] = LINK_FIELDS
     expressions: dict[Expression, int] = field(default_factory=dict)  # with the number of their mark
     problems: list[Problem] = field(default_factory=list)
     places: dict[str, Span] = field(default_factory=dict)  # expression → where it stands first
@@ -113,7 +116,7 @@ class Marker:
         except BadExpression as err:
             self.problems.append(Problem(at=at, what=str(err), hint=err.hint))
             return ""
-        known = (*READER_FIELDS, *self.custom_fields, *LINK_FIELDS, *CONSTANT_FIELDS)
+        known = (*READER_FIELDS, *self.custom_fields, *self.links, *CONSTANT_FIELDS)
         for name in sorted(expression.fields.difference(known)):
             self.problems.append(
                 Problem(
@@ -180,7 +183,7 @@ def _encoder_in_address(attribute: str, start: int, mark: re.Match[str], express
         if expression.source in _WHOLE_ADDRESSES:
             return "href"
         raise Misplaced(expression.source, "begins an address; put https://… before it")
-    if expression.fields.intersection(LINK_FIELDS):
+    if expression.fields.intersection(_OWN_LINKS):
         raise Misplaced(expression.source, "inside another address would give the reader's own link away")
     if _HOST.fullmatch(mark.string, start, mark.start()):
         raise Misplaced(expression.source, "would decide which site a link leads to")
@@ -244,4 +247,4 @@ def marks(text: str) -> list[str]:
 
 def needed_links(pieces: Iterable[Pieces]) -> frozenset[str]:
     """The personal links that these texts carry."""
-    return frozenset(slot.value for each in pieces for slot in each.slots if slot.value in LINK_FIELDS)
+    return frozenset(slot.value for each in pieces for slot in each.slots if slot.value in _OWN_LINKS)

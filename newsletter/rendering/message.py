@@ -15,6 +15,8 @@ from newsletter.rendering.expressions import Expression, read_expression
 from newsletter.rendering.holes import Holes, cut_html, cut_text
 
 _CRLF = b"\r\n"
+# So that no machine answers it (RFC 3834 §5).
+_AUTOMATIC = ("Auto-Submitted", Pieces((b"auto-generated",)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +38,11 @@ class Cut:
     expressions: tuple[Expression, ...]
 
 
-def cut_edition(edition: Edition) -> Cut:
-    """*edition* cut into literal pieces and slots."""
+def cut_edition(edition: Edition, *, automatic: bool = False) -> Cut:
+    """*edition* cut into literal pieces and slots; *automatic* if nobody wrote it for this occasion."""
     expressions = tuple(read_expression(source) for source in edition.holes)
     holes = Holes(edition.mark_word, expressions, edition.constants)
-    headers = tuple(_headers(edition))
+    headers = (*_headers(edition), *((_AUTOMATIC,) if automatic else ()))
     boundary = f"=_{edition.hash.rpartition(':')[2][:32]}"  # "=_" cannot stand in quoted-printable
     parts = []
     for variant in edition.variants:
@@ -67,6 +69,8 @@ def _headers(edition: Edition) -> Iterator[tuple[str, Pieces]]:
         yield "Reply-To", Pieces((address_header("", who.reply_to).encode(),))
     phrase = address_header(who.newsletter, who.list_id).encode()  # `Name <label.domain>`, RFC 2919 §2
     yield "List-Id", Pieces((phrase if who.newsletter else b"<" + phrase + b">",))
+    if who.leave_mode in ("provider", "none"):
+        return  # the provider writes both headers, with an address of its own; or there is nothing to leave
     link: tuple[bytes | Slot, ...] = (b"<", Slot(value="unsubscribe_url", encoder="raw"), b">")
     if who.leave_mode == "mailto":
         yield "List-Unsubscribe", Pieces(link)

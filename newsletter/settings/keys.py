@@ -55,6 +55,15 @@ CARRIERS: dict[str, dict[str, Key]] = {
     },
 }
 
+# Whether a provider writes the way to leave into letters as we hand them over; "" where it does, else why not.
+WRITES_LEAVE: dict[str, str] = {
+    "outbox": "a folder writes nothing",
+    "smtp": "a mail server takes messages as they are",
+    "resend": "Resend does so for its own broadcasts only",
+    "mailgun": "",
+    "ses": "SES does so for its contact lists only, and not in calls of fifty",
+}
+
 # Environment variables that hold secrets, and the one setting each belongs to.
 SECRETS: dict[str, tuple[str, ...]] = {
     "outbox": (),

@@ -14,7 +14,7 @@ from typing import Any
 from newsletter.errors import SettingsError
 from newsletter.settings import values as allowed
 from newsletter.settings.feeds import FEED, MAX_FEEDS, Feed
-from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED, SECRETS, Key
+from newsletter.settings.keys import CARRIERS, KEYS, REQUIRED, SECRETS, WRITES_LEAVE, Key
 
 FILE = "newsletter.toml"
 _STATE_FILE = "sqlite:///subscribers/newsletter.db"  # what is loaded from Git and saved there
@@ -126,6 +126,13 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
     if values["leave_mode"] == "mailto" and not values["leave_mailto"]:
         raise SettingsError(
             'mode = "mailto" needs a mailbox', at=f"{FILE} [leave]", hint='add mailto = "leave@example.org"'
+        )
+    if values["leave_mode"] == "provider" and (why := WRITES_LEAVE[values["provider"]]):
+        raise SettingsError(
+            f'mode = "provider" does not go with {values["provider"]}: {why}',
+            at=f"{FILE} [leave]",
+            hint='take "own", or "mailto", or a provider that does: '
+            + ", ".join(name for name, why_not in WRITES_LEAVE.items() if not why_not),
         )
     return Settings(root=root, **values)
 

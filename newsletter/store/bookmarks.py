@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 
 from newsletter.store.db import Database
 from newsletter.store.kinds import epoch
@@ -20,7 +20,7 @@ class SqlBookmarks:
     def read(self, name: str) -> str:
         """Where we were in what is called *name*; empty if nothing of it was read."""
         with self._db.reading() as connection:
-            return connection.execute(select(bookmarks.c.position).where(bookmarks.c.name == name)).scalar() or ""
+            return position_of(connection, name)
 
     def read_at(self, name: str) -> datetime | None:
         """When *name* was read last; None if it never was."""
@@ -30,7 +30,17 @@ class SqlBookmarks:
     def write(self, name: str, position: str, *, now: datetime) -> None:
         """Keep that what comes before *position* was read."""
         with self._db.writing() as connection:
-            connection.execute(_PUT, {"name": name, "position": position, "at": epoch(now)})
+            put(connection, name, position, now=now)
+
+
+def position_of(connection: Connection, name: str) -> str:
+    """As `SqlBookmarks.read`."""
+    return connection.execute(select(bookmarks.c.position).where(bookmarks.c.name == name)).scalar() or ""
+
+
+def put(connection: Connection, name: str, position: str, *, now: datetime) -> None:
+    """As `SqlBookmarks.write`."""
+    connection.execute(_PUT, {"name": name, "position": position, "at": epoch(now)})
 
 
 _PUT = text(

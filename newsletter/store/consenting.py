@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
-from newsletter.audience.consent import MOVES, OWN_DOORS, UNDO_WITHIN, Evidence
+from newsletter.audience.asking import MailKind
+from newsletter.audience.consent import LIFTED, MOVES, OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.store.db import Database
 from newsletter.store.entering import change_state
+from newsletter.store.mails import queue
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import consent_events, subscribers, suppressions
-
-ERASED = "erased"  # the one reason of a suppression that a new consent lifts
 
 
 class SqlConsent:
@@ -49,8 +49,9 @@ class SqlConsent:
             row = subscribers.c.id == subscriber_id
             connection.execute(update(subscribers).where(row).values(joined_at=evidence.at))
             hashed = select(subscribers.c.address_hash).where(row).scalar_subquery()
-            lifted = (suppressions.c.address_hash == hashed) & (suppressions.c.reason == ERASED)
+            lifted = (suppressions.c.address_hash == hashed) & suppressions.c.reason.in_(LIFTED)
             connection.execute(delete(suppressions).where(lifted))
+            queue(connection, subscriber_id, MailKind.WELCOME, now=evidence.at)
             return True
 
     def undo(self, subscriber_id: int, *, evidence: Evidence) -> bool:

@@ -30,6 +30,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from newsletter.errors import SettingsError, StoreError
 from newsletter.store.failures import in_our_words
+from newsletter.store.journal import announced
 from newsletter.store.quick import Quick, Statements, append_to
 
 # How long one waits for another: longer than the plan of a million people takes, which others wait for.
@@ -53,6 +54,7 @@ class Database:
         self._planners = engine.execution_options(**snapshot, writing=True)
         self._writers = engine.execution_options(writing=True)
         self._statements = Statements(engine.dialect)
+        self.before_commit: Callable[[Connection], object] = announced  # to nobody, unless there is a journal
 
     @property
     def is_sqlite(self) -> bool:
@@ -72,7 +74,9 @@ class Database:
         With *snapshot*, every statement sees the moment of the first one (SQLite always works so).
         """
         with self._transaction(self._planners if snapshot else self._writers) as connection:
+            announced(connection)  # what a transaction that was undone left in a pooled connection
             yield connection
+            self.before_commit(connection)
 
     def make_file(self) -> None:
         """Make an empty SQLite file that only this user may read, if there is none. Nothing else makes one."""
@@ -101,6 +105,19 @@ class Database:
                 raise
             finally:
                 pooled.close()  # undoes whatever was not committed
+
+    @contextmanager
+    def outside(self) -> Iterator[Any]:
+        """A driver's connection outside of any transaction, for what a database does to all of itself."""
+        with self._worded(lambda: False):
+            raw = self.engine.raw_connection()
+            raw.detach()  # nobody after us gets it as we leave it
+            try:
+                if not self.is_sqlite:
+                    raw.dbapi_connection.autocommit = True  # type: ignore[union-attr]
+                yield raw.dbapi_connection
+            finally:
+                raw.close()
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:

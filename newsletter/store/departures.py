@@ -7,36 +7,31 @@ A line names nobody: it holds the keyed hash of an address, which says nothing w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
+from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, func, select, text
 
-from newsletter.audience.consent import DEPARTED, MOVES, Evidence
+from newsletter.audience.consent import DEPARTED, LIFTED, MOVES, Evidence
 from newsletter.audience.subscriber import State
-from newsletter.store.db import among
+from newsletter.store.bookmarks import position_of, put
+from newsletter.store.db import Database, among
 from newsletter.store.entering import change_state, pepper
+from newsletter.store.erasing import SqlErasure, erase
+from newsletter.store.journal import SUPPRESSED, Announced, Departure, Journal, announced
 from newsletter.store.kinds import epoch, instant
-from newsletter.store.tables import consent_events, subscribers, suppressions
+from newsletter.store.tables import bookmarks, consent_events, subscribers, suppressions
 
-SUPPRESSED = "suppressed"  # the one departure that is of an address, and no state of a person
+T = TypeVar("T")
 
 _AT_ONCE = 5000  # departures looked up in one query
 _BY_OTHERS = ("import", "add")  # doors by which nobody who left comes back, see `consent.MOVES`
 _HOW, _SOURCE = "journal", "the journal of departures"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Departure:
-    """Somebody left: when (aware, in UTC), into which state (or SUPPRESSED), and the hash of their address."""
-
-    at: datetime
-    what: str
-    who: str
 
 
 def known(connection: Connection) -> frozenset[Departure]:
@@ -46,10 +41,11 @@ def known(connection: Connection) -> frozenset[Departure]:
         .join_from(consent_events, subscribers, consent_events.c.subscriber_id == subscribers.c.id)
         .where(consent_events.c.state.in_([state.value for state in DEPARTED]))
     )
-    barred = select(suppressions.c.at, suppressions.c.address_hash)
+    barred = select(suppressions.c.at, suppressions.c.reason, suppressions.c.address_hash)
     found = {Departure(at=at, what=str(what), who=who.hex()) for at, what, who in connection.execute(left)}
-    found |= {Departure(at=at, what=SUPPRESSED, who=who.hex()) for at, who in connection.execute(barred)}
-    return frozenset(each for each in found if each.who)  # an erased row may have lost its hash
+    for at, reason, who in connection.execute(barred):
+        found.add(Departure(at=at, what=reason if reason in LIFTED else SUPPRESSED, who=who.hex()))
+    return frozenset(each for each in found if each.who)  # the row of somebody erased has no hash
 
 
 def apply(connection: Connection, departures: Iterable[Departure]) -> int:
@@ -67,27 +63,63 @@ def fingerprint(connection: Connection) -> str:
     return blake2b(pepper(connection), person=b"departures", digest_size=8).hexdigest()
 
 
-def write_lines(departures: Iterable[Departure]) -> str:
-    """The journal as text: one JSON object a line, oldest first."""
-    return "".join(
-        json.dumps({"at": each.at.isoformat(), "what": each.what, "who": each.who}) + "\n"
-        for each in sorted(departures)
-    )
+def keep_journal(db: Database, path: Path, *, now: datetime) -> int:
+    """Bring *db* and the journal at *path* together, and from now on write there who leaves; how many it lacked.
+
+    Cheap where nothing is new. A journal that is not the one that *db* was brought together with before, as one that
+    was lost and begun anew, is also given what it lacks.
+    """
+    with db.reading() as connection:
+        journal = Journal(path, newsletter=fingerprint(connection))
+        name = _BOOKMARK + journal.name()
+        news = journal.since(position_of(connection, name))
+    changed = 0
+    if news is not None:
+        with db.writing() as connection:
+            changed = apply(connection, news.departures)
+            mark = news.mark
+            if news.whole and (lacking := known(connection) - news.departures):
+                _, before, after = journal.add(lacking)
+                mark = after if before == mark else mark  # else others added to it meanwhile, which we have not read
+            put(connection, name, mark, now=now)
+        if changed and any(each.what == State.ERASED for each in news.departures):
+            SqlErasure(db).scrub()
+    db.before_commit = partial(_keep, journal)
+    return changed
 
 
-def read_lines(text: str) -> frozenset[Departure]:
-    """The departures in a journal. Raises ValueError for what is none."""
-    try:
-        return frozenset(_departure(json.loads(line)) for line in text.splitlines())
-    except (KeyError, TypeError, ValueError):
-        raise ValueError("a line of the journal is no departure") from None
+_BOOKMARK = "journal of departures "
 
 
-def _departure(fields: dict[str, str]) -> Departure:
-    at, what, who = datetime.fromisoformat(fields["at"]), fields["what"], fields["who"]
-    if at.tzinfo is None or what not in {SUPPRESSED, *DEPARTED} or not bytes.fromhex(who):
-        raise ValueError(what)
-    return Departure(at=at, what=what, who=who)
+def other_journal_until(db: Database, path: Path) -> datetime | None:
+    """When this database last knew another journal than the one at *path*; None if it never did."""
+    with db.reading() as connection:
+        ours = _BOOKMARK + Journal(path, newsletter=fingerprint(connection)).name()
+        others = bookmarks.c.name.startswith(_BOOKMARK) & (bookmarks.c.name != ours)
+        return connection.execute(select(func.max(bookmarks.c.at)).where(others)).scalar()
+
+
+def _keep(journal: Journal, connection: Connection) -> None:
+    """Write down who leaves in a transaction, before it is durable."""
+    departures = _named(connection, announced(connection))
+    if departures:
+        name, before, after = journal.add(departures)
+        # Unless others added what is in no database yet, as far as we see: whoever opens it next reads that, and this.
+        if position_of(connection, _BOOKMARK + name) == before:
+            put(connection, _BOOKMARK + name, after, now=max(each.at for each in departures))
+
+
+def _named(connection: Connection, found: Sequence[Announced]) -> list[Departure]:
+    """The departures that were announced, with the hashes of those of whom only the number was known."""
+    numbers = [each.who for each in found if isinstance(each.who, int)]
+    table = subscribers.c
+    hashes: dict[int, bytes] = {}
+    for chunk in _chunks(numbers):
+        rows = connection.execute(select(table.id, table.address_hash).where(among(connection, table.id, chunk)))
+        hashes.update((number, who) for number, who in rows)
+    return [
+        Departure(at=at, what=what, who=(hashes[who] if isinstance(who, int) else who).hex()) for at, what, who in found
+    ]
 
 
 def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
@@ -102,8 +134,12 @@ def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
             changed += _suppress(connection, each)
         elif State(each.what) in MOVES[state]:
             evidence = Evidence(at=each.at, how=_HOW, source=_SOURCE)
-            change_state(connection, number, State(each.what), evidence)
-            people[each.who] = number, State(each.what)
+            if each.what == State.ERASED:
+                erase(connection, number, evidence=evidence)
+                del people[each.who]
+            else:
+                change_state(connection, number, State(each.what), evidence)
+                people[each.who] = number, State(each.what)
             changed += 1
     return changed
 
@@ -138,11 +174,12 @@ _SUPPRESS = text(
 
 
 def _suppress(connection: Connection, departure: Departure) -> int:
-    values = {"who": bytes.fromhex(departure.who), "reason": _SOURCE, "at": epoch(departure.at)}
+    reason = _SOURCE if departure.what == SUPPRESSED else departure.what
+    values = {"who": bytes.fromhex(departure.who), "reason": reason, "at": epoch(departure.at)}
     return connection.execute(_SUPPRESS, values).rowcount
 
 
-def _chunks(departures: Iterable[Departure]) -> Iterator[list[Departure]]:
-    remaining = iter(departures)
+def _chunks(many: Iterable[T]) -> Iterator[list[T]]:
+    remaining = iter(many)
     while chunk := list(islice(remaining, _AT_ONCE)):
         yield chunk

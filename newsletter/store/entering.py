@@ -13,11 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from newsletter.audience.consent import DEPARTED, MOVES, Evidence
+from newsletter.audience.consent import DEPARTED, LIFTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.seen import Seen
 from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.store.db import Database, among, append, one_at_a_time
+from newsletter.store.journal import announce
 from newsletter.store.kinds import epoch
 from newsletter.store.rows import read_attributes, read_tags, write_attributes, write_tags
 from newsletter.store.tables import consent_events, instance, subscribers, suppressions
@@ -48,6 +49,7 @@ class _Changes:
     added: list[tuple[object, ...]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # by the list itself, of the consent of each who is added
     refreshed: dict[int, _Person] = field(default_factory=dict)
+    departed: list[tuple[State, bytes]] = field(default_factory=list)  # of those added; and who they are
     moved: list[tuple[int, State, str]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
@@ -95,12 +97,14 @@ def _worked_out(
     secret = pepper(connection)
     hashes = [address_hash(entry.key, pepper=secret) for entry in entries]
     barred = _barred(connection, hashes)
+    waiting = _left_and_asked(connection, known.values())
     next_id = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0))).scalar_one() + 1
     for entry, hashed, token in zip(entries, hashes, _tokens(len(entries)), strict=True):
         key, leaves = entry.key, entry.state in DEPARTED
         person = known.get(key)
         if person is not None:
-            changes.counts[_meet_again(entry, person, barred=hashed in barred, changes=changes)] += 1
+            kept = hashed in barred or person.get("id") in waiting
+            changes.counts[_meet_again(entry, person, barred=kept, changes=changes)] += 1
         elif hashed in barred:
             changes.counts["unchanged" if leaves else "kept_away"] += 1
         elif entry.again:  # whom an earlier row brought, and who is not there: a rehearsal, or forgotten since
@@ -112,6 +116,8 @@ def _worked_out(
             known[key] = dict(zip(_COLUMNS, row, strict=True))
             changes.added.append(row)
             changes.said.append(entry.evidence)
+            if leaves:
+                changes.departed.append((entry.state, hashed))
     changes.counts["added"] = len(changes.added)
     return changes
 
@@ -139,6 +145,14 @@ def _known(connection: Connection, entries: Iterable[Entry], *, hold: bool) -> d
     query = _KNOWN.where(among(connection, subscribers.c.address_key, keys)).order_by(subscribers.c.id)
     query = query.with_for_update() if hold else query
     return {row["address_key"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def _left_and_asked(connection: Connection, people: Iterable[_Person]) -> frozenset[int]:
+    """Those who left and have asked to come back: that it was they who asked, only they can confirm."""
+    numbers = [person["id"] for person in people if person["state"] == State.PENDING.value]
+    events = consent_events.c
+    query = select(events.subscriber_id).where(among(connection, events.subscriber_id, numbers))
+    return frozenset(connection.execute(query.where(events.state.in_(LIFTED))).scalars()) if numbers else frozenset()
 
 
 def _meet_again(entry: Entry, person: _Person, *, barred: bool, changes: _Changes) -> str:
@@ -207,6 +221,8 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 def _write(connection: Connection, changes: _Changes, evidence: Evidence) -> None:
     """Write what was worked out, with the evidence of every state that anybody comes to."""
     append(connection, subscribers, changes.added)
+    for state, hashed in changes.departed:
+        announce(connection, at=evidence.at, what=state.value, who=hashed)
     said = (epoch(evidence.at), evidence.how, evidence.source)
     rows = zip(changes.added, changes.said, strict=True)
     append(connection, consent_events, [(row[0], 1, *said, text or evidence.text, row[6]) for row, text in rows])
@@ -228,6 +244,8 @@ def change_state(connection: Connection, subscriber_id: int, state: State, evide
     connection.execute(_SET_STATE, {"person_id": subscriber_id, "new_state": state.value})
     details = {"at": evidence.at, "how": evidence.how, "source": evidence.source, "text": evidence.text}
     connection.execute(_KEEP, {"person_id": subscriber_id, "state": state.value, **details})
+    if state in DEPARTED:
+        announce(connection, at=evidence.at, what=state.value, who=subscriber_id)
 
 
 _SET_STATE = update(subscribers).where(subscribers.c.id == bindparam("person_id")).values(state=bindparam("new_state"))

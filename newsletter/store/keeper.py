@@ -59,6 +59,10 @@ class Keeper:
         """Let the remote have the database. Raises StateConflict if somebody else was first."""
         self.state.save(self.path)
 
+    def catch_up(self) -> None:
+        """Let the database be what the remote has, with patience; what is not saved is lost."""
+        self._patiently(self.load, time.monotonic() + _PATIENCE_S)
+
     def close(self) -> None:
         """Let another command have the file."""
         self._open.close()
@@ -148,7 +152,7 @@ class SavedLedger:
         close: bool = False,
     ) -> None:
         """As SqlLedger; saved with the next claim, or after a while."""
-        self._soon(lambda: self._ledger.record(claim, receipts, digests=digests, now=now, close=close))
+        self.soon(lambda: self._ledger.record(claim, receipts, digests=digests, now=now, close=close))
 
     def reopen(self, issue_no: int, *, now: datetime) -> int:
         """As SqlLedger; saved with the next claim."""
@@ -156,13 +160,18 @@ class SavedLedger:
 
     def revise(self, claim: Claim, receipts: Sequence[Receipt], *, now: datetime) -> None:
         """As SqlLedger; saved with the next batch, or after a while."""
-        self._soon(lambda: self._ledger.revise(claim, receipts, now=now))
+        self.soon(lambda: self._ledger.revise(claim, receipts, now=now))
 
     def settle_event(
         self, issue_no: int, seq: int, status: Status, *, provider_id: str, reason: str, now: datetime
     ) -> bool:
         """As SqlLedger; saved when everything is."""
         return self._ledger.settle_event(issue_no, seq, status, provider_id=provider_id, reason=reason, now=now)
+
+    def catch_up(self) -> None:
+        """Know what others saved meanwhile."""
+        self.flush()
+        self._keeper.catch_up()
 
     def flush(self) -> None:
         """Save what is not saved yet."""
@@ -178,18 +187,19 @@ class SavedLedger:
         self._save_s = self._saved_at - began
         return result
 
+    def soon(self, deed: Callable[[], object]) -> None:
+        """Do *deed*; saved with the next claim, or after a while, and done again where somebody else was first."""
+        deed()
+        self._unsaved.append(deed)
+        if time.monotonic() - self._saved_at > CHECKPOINT_S:
+            self.flush()
+
     def _stand_aside(self) -> bool:
         """Let others save, with nothing in our hands; whether somebody wants the send to end."""
         self.flush()
         stopped = self._keeper.stop.wait(min(_ROOM_IN_SAVES * self._save_s, _MOST_ROOM_S))
         self._aside_at = time.monotonic()
         return stopped
-
-    def _soon(self, deed: Callable[[], object]) -> None:
-        deed()
-        self._unsaved.append(deed)
-        if time.monotonic() - self._saved_at > CHECKPOINT_S:
-            self.flush()
 
     def _if_any(self, work: Callable[[], Result | None]) -> Result | None:
         """What *work* gives, saved together with everything before it; nothing to save if it gives nothing."""

@@ -11,7 +11,7 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Row, case, func, insert, literal, select, text
 
 from newsletter.audience.columns import read_zone
 from newsletter.audience.segments import to_data
@@ -19,6 +19,7 @@ from newsletter.delivery.plan import Forecast, Plan, PlannedIssue
 from newsletter.errors import StoreError
 from newsletter.store import rules
 from newsletter.store.db import Database, wait_longer
+from newsletter.store.monthly import MONTHLY, has_the_months_letter
 from newsletter.store.tables import (
     BatchState,
     batches,
@@ -41,16 +42,16 @@ class SqlPlanner:
 
     def forecast(self, plan: Plan, *, now: datetime) -> Forecast:
         """Who would be mailed and when; writes nothing."""
-        reason = rules.why_not(now=now).label("reason")
-        query = (
-            select(reason, subscribers.c.zone, func.count())
-            .where(rules.condition(plan.audience, now=now))
-            .group_by(reason, subscribers.c.zone)
-        )
         excluded: Counter[str] = Counter()
         due: Counter[datetime] = Counter()
         unknown = 0
         with self._db.reading() as connection:
+            reason = _why_not(connection, plan, now=now).label("reason")
+            query = (
+                select(reason, subscribers.c.zone, func.count())
+                .where(rules.condition(plan.audience, now=now))
+                .group_by(reason, subscribers.c.zone)
+            )
             for why, zone, people in connection.execute(query):
                 if why is not None:
                     excluded[why] += people
@@ -138,11 +139,11 @@ def _write(connection: Connection, plan: Plan, *, now: datetime) -> None:
     candidates = connection.execute(select(func.count()).select_from(subscribers).where(wanted)).scalar_one()
     no = write_issue(connection, plan, candidates=candidates, now=now)
     _refuse_new_zones(connection, plan, wanted)
-    reason = rules.why_not(now=now)
+    reason = _why_not(connection, plan, now=now)
     away = select(literal(no), subscribers.c.id, reason).where(wanted, reason.is_not(None))
     connection.execute(insert(exclusions).from_select(["issue_no", "subscriber_id", "reason"], away))
     excluded = connection.execute(select(func.count()).where(exclusions.c.issue_no == no)).scalar_one()
-    _write_deliveries(connection, plan, wanted, no=no, now=now)
+    _write_deliveries(connection, plan, wanted & reason.is_(None), no=no)
     due = deliveries.c.due_at
     counts = select(due, func.min(deliveries.c.seq), func.count()).where(deliveries.c.issue_no == no).group_by(due)
     planned = 0
@@ -152,6 +153,12 @@ def _write(connection: Connection, plan: Plan, *, now: datetime) -> None:
     if candidates != planned + excluded:
         message = f"the plan does not add up: {candidates} candidates, {planned} planned, {excluded} excluded"
         raise StoreError(message, hint="nothing was written; this is a bug, please report it", at=plan.issue_id)
+
+
+def _why_not(connection: Connection, plan: Plan, *, now: datetime) -> ColumnElement[str | None]:
+    """The reason why a person is not planned for this letter: that they may not be mailed, or that it is not theirs."""
+    not_theirs = case((has_the_months_letter(connection, plan), literal(MONTHLY)))
+    return func.coalesce(rules.why_not(now=now), not_theirs)
 
 
 def add_batches(connection: Connection, no: int, *, first: int, people: int, due_at: datetime, size: int) -> None:
@@ -200,10 +207,8 @@ def _refuse_new_zones(connection: Connection, plan: Plan, wanted: ColumnElement[
         raise StoreError("the list changed while it was planned", hint=hint, at=plan.issue_id)
 
 
-def _write_deliveries(
-    connection: Connection, plan: Plan, wanted: ColumnElement[bool], *, no: int, now: datetime
-) -> None:
-    """One row for everyone who may be mailed, numbered from 1 in the order in which they are due."""
+def _write_deliveries(connection: Connection, plan: Plan, readers: ColumnElement[bool], *, no: int) -> None:
+    """One row for each of *readers*, numbered from 1 in the order in which they are due."""
     zone = zone_dues.alias()
     due_at = func.coalesce(zone.c.due_at, literal(plan.due_elsewhere, zone_dues.c.due_at.type))
     at_home = subscribers.outerjoin(zone, (zone.c.issue_no == no) & (zone.c.zone == subscribers.c.zone))
@@ -218,7 +223,7 @@ def _write_deliveries(
             due_at,
         )
         .select_from(at_home)
-        .where(wanted, rules.mailable(now=now))
+        .where(readers)
     )
     connection.execute(insert(deliveries).from_select(["issue_no", "seq", "subscriber_id", "due_at"], chosen))
     if connection.dialect.name == "postgresql":

@@ -112,7 +112,7 @@ def value_of(field: str) -> ColumnElement[str]:
         )
     if field == "zone":
         return func.coalesce(subscribers.c.zone, "")
-    if field in ("state", "language", "name", "first_name"):
+    if field in ("state", "language", "name", "first_name", "frequency"):
         return subscribers.c[field]
     raise ValueError(f"no such field of a subscriber: {field!r}")
 

@@ -17,7 +17,7 @@ from typing import Any
 import pyrage  # type: ignore[import-untyped]
 
 from newsletter.errors import SettingsError, StateError
-from newsletter.store.departures import Departure, read_lines, write_lines
+from newsletter.store.journal import Departure, read_lines, write_lines
 
 # What a host takes in one file without complaint (GitHub warns from 50 MiB), and what one waits for at each save.
 MOST_BYTES = 40 * 1024 * 1024

@@ -13,11 +13,12 @@ from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
 from newsletter.audience.subscriber import State, Subscriber
-from newsletter.errors import NewsletterError, NotFound
+from newsletter.errors import IllegalMove, NewsletterError, NotFound
 from newsletter.pieces import one_line
 from newsletter.store import rules
 from newsletter.store.db import Database
 from newsletter.store.entering import address_hash, change_state, enter, pepper
+from newsletter.store.journal import SUPPRESSED, announce
 from newsletter.store.kinds import epoch
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import consent_events, subscribers
@@ -102,13 +103,18 @@ class SqlPeople:
             return dict(zip(names, connection.execute(query).one(), strict=True))
 
     def move(self, subscriber_id: int, state: State, *, evidence: Evidence) -> None:
-        """Let a person's consent go to *state*, and keep why. Raises IllegalMove or NotFound."""
+        """Let a person's consent go to *state*, and keep why. Raises IllegalMove or NotFound.
+
+        Never to ERASED: see `erasing`.
+        """
         with self._db.writing() as connection:
             query = select(subscribers.c.state).where(subscribers.c.id == subscriber_id).with_for_update()
             old = connection.execute(query).scalar()
             if old is None:
                 raise NotFound("there is no such subscriber")
             new = consent.move(State(old), state)
+            if new is State.ERASED:
+                raise IllegalMove("nobody is erased by a word in their row")
             change_state(connection, subscriber_id, new, evidence)
 
     def suppress(self, address: str, *, reason: str, now: datetime) -> None:
@@ -125,6 +131,7 @@ class SqlPeople:
             connection.execute(select(subscribers.c.id).where(subscribers.c.address_key == key).with_for_update())
             hashed = address_hash(key, pepper=pepper(connection))
             connection.execute(_SUPPRESS, {"address_hash": hashed, "reason": one_line(reason), "at": epoch(now)})
+            announce(connection, at=now, what=SUPPRESSED, who=hashed)
 
 
 _SUPPRESS = text(

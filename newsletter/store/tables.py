@@ -26,35 +26,11 @@ from sqlalchemy import (
     literal_column,
 )
 
+from newsletter.audience.asking import MailKind, MailState, WishKind
 from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.delivery.outcome import Status
 from newsletter.store.kinds import Instant, one_of, one_of_these
 from newsletter.store.triggers import keep
-
-
-class WishKind(StrEnum):
-    """What a visitor asked for."""
-
-    JOIN = "join"
-    LINK = "link"  # a fresh link to their own page
-
-
-class MailKind(StrEnum):
-    """What a mail to one person is."""
-
-    CONFIRM = "confirm"  # is it really you who wants the letter?
-    WELCOME = "welcome"
-    LINK = "link"  # a fresh link to their own page
-
-
-class MailState(StrEnum):
-    """Where a mail to one person stands."""
-
-    QUEUED = "queued"
-    CLAIMED = "claimed"  # the provider may have been called
-    SENT = "sent"
-    REFUSED = "refused"
-    DOUBT = "doubt"  # may have left; never sent again by itself, the person can ask again
 
 
 class BatchState(StrEnum):

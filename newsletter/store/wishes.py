@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
+import secrets
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from newsletter.store.db import Database
-from newsletter.store.tables import WishKind, wishes
+from newsletter.audience.addresses import BadAddress, address_key
+from newsletter.audience.asking import FORGOTTEN_AFTER, Answer, Asker, MailKind, WishKind, answer_to
+from newsletter.audience.columns import is_tag
+from newsletter.audience.consent import Evidence
+from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.pieces import one_line
+from newsletter.store.db import Database, one_at_a_time
+from newsletter.store.entering import address_hash, change_state, pepper
+from newsletter.store.mails import WAITING, queue
+from newsletter.store.rows import write_tags
+from newsletter.store.tables import mails, subscribers, suppressions, wishes
+
+AT_ONCE = 20  # wishes in one transaction, which others wait for
+HOW = "page"  # the door by which people come themselves
 
 
 class SqlWishes:
@@ -19,7 +35,103 @@ class SqlWishes:
         self._db = db
 
     def add(self, kind: WishKind, address: str, details: Mapping[str, object], *, now: datetime) -> None:
-        """Queue what somebody asked; *address* is normalised, *details* can be written as JSON."""
+        """Queue what somebody asked; *address* is normalised.
+
+        *details* is what they say of themselves: name, first_name, zone, language, tags, and as text what they agreed
+        to. Of somebody we know already nothing of it is believed.
+        """
         row = {"kind": kind.value, "address": address, "details": json.dumps(dict(details), sort_keys=True), "at": now}
         with self._db.writing() as connection:
             connection.execute(insert(wishes), row)
+
+    def waiting(self) -> int:
+        """How many were not looked at yet."""
+        with self._db.reading() as connection:
+            return connection.execute(select(func.count()).select_from(wishes)).scalar_one()
+
+    def answer(self, *, now: datetime) -> int:
+        """Let the oldest wishes come true, or come to nothing, in one transaction; how many it were."""
+        with self._db.writing() as connection:
+            one_at_a_time(connection, "enter")  # as for everybody who brings people in
+            rows = connection.execute(select(wishes).order_by(wishes.c.no).limit(AT_ONCE)).all()
+            for row in rows:
+                _answer(connection, row, now=now)
+            connection.execute(delete(wishes).where(wishes.c.no.in_([row.no for row in rows])))
+            return len(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What somebody says of themselves, in a form that every database can keep: one that cannot would stop all."""
+
+    said: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        return one_line(self.said.get(name, ""))
+
+    @property
+    def tags(self) -> frozenset[str]:
+        return frozenset(filter(is_tag, self.said.get("tags", ())))
+
+
+def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
+    try:
+        key = address_key(wish.address)
+    except BadAddress:
+        return
+    hashed = address_hash(key, pepper=pepper(connection))
+    query = select(subscribers.c.id, subscribers.c.state).where(subscribers.c.address_key == key).with_for_update()
+    person = connection.execute(query).first()
+    asker = Asker(
+        state=State(person.state) if person else None,
+        barred=connection.execute(_WHY_BARRED.where(suppressions.c.address_hash == hashed)).scalar() or "",
+        mailed=_mailed(connection, person.id, now=now) if person else {},
+    )
+    answer: Answer = answer_to(WishKind(wish.kind), asker, now=now)
+    details = _Details(json.loads(wish.details))
+    number = person.id if person else 0
+    if answer.joins:
+        if person is None:
+            number = _admit(connection, wish.address, key, hashed, details, now=now)
+        evidence = Evidence(at=wish.at, how=HOW, source="asked to join", text=details.text("text"))
+        change_state(connection, number, State.PENDING, evidence)
+    if answer.mail:
+        queue(connection, number, answer.mail, now=now)
+
+
+_WHY_BARRED = select(suppressions.c.reason)
+
+
+def _mailed(connection: Connection, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:
+    """When somebody was sent, or will be sent, mails of their own lately, by kind."""
+    query = select(mails.c.kind, mails.c.at, WAITING.label("waits")).where(
+        mails.c.subscriber_id == subscriber_id, WAITING | (mails.c.at > now - FORGOTTEN_AFTER)
+    )
+    found: dict[MailKind, list[datetime]] = defaultdict(list)
+    for kind, at, waits in connection.execute(query):
+        found[MailKind(kind)].append(now if waits else at)
+    return found
+
+
+def _admit(connection: Connection, address: str, key: str, hashed: bytes, details: _Details, *, now: datetime) -> int:
+    """The number of somebody new, who has yet to confirm; what they say of themselves is kept with them until then."""
+    number: int = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0) + 1)).scalar_one()
+    zone = details.text("zone") or None
+    row = {
+        "id": number,
+        "address": address,
+        "address_key": key,
+        "address_hash": hashed,
+        "name": details.text("name"),
+        "first_name": details.text("first_name"),
+        "state": State.PENDING.value,
+        "zone": zone,
+        "zone_source": (ZoneSource.BROWSER if zone else ZoneSource.DEFAULT).value,
+        "language": details.text("language"),
+        "tags": write_tags(details.tags),
+        "attributes": "{}",
+        "leave_token": secrets.token_urlsafe(16),
+        "joined_at": now,
+    }
+    connection.execute(insert(subscribers), row)
+    return number

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
+from newsletter.audience.news import News
 from newsletter.audience.predicate import Predicate
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
@@ -187,6 +188,9 @@ class Turns(Protocol):
 class Hands(Protocol):
     """The verbs that a tick puts together."""
 
+    def answer(self) -> None:
+        """Do what visitors asked, and send the mails that wait for one person each."""
+
     def letters(self, *, now: datetime) -> list[str]:
         """Letters whose day it is somewhere and that are not planned yet."""
 
@@ -195,6 +199,9 @@ class Hands(Protocol):
 
     def parts(self, series: str, *, now: datetime) -> list[str]:
         """The parts of one that has begun, in their order, whose time may have come."""
+
+    def hear(self) -> Mapping[str, int]:
+        """How much was heard of people who left, bounced or complained."""
 
     def forecast(self, letter: str, *, now: datetime) -> int:
         """For how many people a letter would be planned."""
@@ -238,6 +245,12 @@ class Provider(Protocol):
         """The events in a file of them as the provider writes it; those that are not about our deliveries are left out.
 
         Raises ProviderRefused where it reports none, or the file cannot be read.
+        """
+
+    def departures(self, after: str, *, now: datetime) -> Iterator[tuple[Sequence[News], str]]:
+        """Who left, bounced or complained since the bookmark *after*: pages of news, each with a bookmark behind it.
+
+        What was told may be told again. Nothing where the provider keeps no such list.
         """
 
     def examine(self) -> Iterator[Look]:

@@ -1,21 +1,18 @@
-"""Reconcile: settle what is in doubt, by the provider's word, its later reports, or a person's."""
+"""Reconcile: settle what is in doubt, by the provider's word or a person's."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from newsletter.delivery.message import read_delivery_ref
-from newsletter.delivery.outcome import Event, Receipt, Status
+from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Claim, PlannedIssue
-from newsletter.usecases.ports import Controls, Events, Ledger
+from newsletter.usecases.ports import Controls, Ledger
 from newsletter.usecases.settle import Settler
 
 SETTLED = (Status.ACCEPTED, Status.REFUSED, Status.PLANNED)
-
-LATER = (Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)
 
 Clock = Callable[[], datetime]
 
@@ -79,35 +76,6 @@ def resolve(issue: PlannedIssue, word: Word, *, ledger: Ledger, controls: Contro
         as_what = "not sent" if word.status is Status.PLANNED else word.status.value
         controls.decide(issue.no, "resolve", by=word.by, why=f"{count:,} as {as_what}: {word.why}", now=clock())
     return count
-
-
-def take_in(
-    events: Iterable[Event], *, issues: Callable[[int], PlannedIssue | None], ledger: Events, clock: Clock
-) -> Counter[Status]:
-    """How many deliveries moved by what the provider reported; what is not about one of ours is left out."""
-    moved: Counter[Status] = Counter()
-    for event in events:
-        named = named_by(event.ref, issues=issues)
-        if named and settle(event, *named, ledger, clock()):
-            moved[event.status] += 1
-    return moved
-
-
-def named_by(ref: str, *, issues: Callable[[int], PlannedIssue | None]) -> tuple[int, int] | None:
-    """The delivery of ours that *ref* stands for: its issue's number, and its own; None if there is none."""
-    number = ref.partition("-")[0]
-    issue = issues(int(number)) if number.isdecimal() and len(number) < 10 else None
-    seq = read_delivery_ref(ref, secret=issue.secret) if issue else None
-    return (issue.no, seq) if issue and seq else None
-
-
-def settle(event: Event, issue_no: int, seq: int, ledger: Events, now: datetime) -> bool:
-    """Move a delivery; what was delivered or came back had been accepted, though nobody told us so then."""
-
-    def settled(status: Status) -> bool:
-        return ledger.settle_event(issue_no, seq, status, provider_id=event.provider_id, reason=event.reason, now=now)
-
-    return settled(event.status) or (event.status in LATER and settled(Status.ACCEPTED) and settled(event.status))
 
 
 def _doubtful(issue: PlannedIssue, ledger: Ledger, worker: str, clock: Clock) -> Iterator[Claim]:

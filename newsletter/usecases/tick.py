@@ -31,10 +31,12 @@ class Plan(Protocol):
 class Did:
     """What a tick did, in people by letter, and what is left for somebody to look at.
 
-    `elsewhere` says that another tick is at work and nothing was done; `planned` counts those who would be
-    mailed, and `sent` deliveries that got an outcome (on a rehearsal, those that could be handed over).
+    `heard` counts those of whom the provider told, by what; `elsewhere` says that another tick is at work and nothing
+    was done; `planned` counts those who would be mailed, and `sent` deliveries that got an outcome (on a rehearsal,
+    those that could be handed over).
     """
 
+    heard: Mapping[str, int] = field(default_factory=dict)
     planned: Mapping[str, int] = field(default_factory=dict)
     sent: Mapping[str, int] = field(default_factory=dict)
     settled: Mapping[str, int] = field(default_factory=dict)
@@ -49,7 +51,7 @@ class Did:
     @property
     def idle(self) -> bool:
         """Whether there was nothing to do and nothing to tell."""
-        return not any((self.planned, self.sent, self.settled, self.in_doubt, self.held, self.problems))
+        return not any((self.heard, self.planned, self.sent, self.settled, self.in_doubt, self.held, self.problems))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,8 @@ class Ticker:
             return Did(elsewhere=True)
         work = _Work(self)
         try:
+            work.hear()  # first, so that who left is not planned for
+            work.answer()
             work.plan()
             work.send()
             work.settle()
@@ -97,12 +101,25 @@ class _Work:
     """What one tick has done so far."""
 
     ticker: Ticker
+    heard: Mapping[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
     sent: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
     in_doubt: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     exit_code: int = 0
+
+    def hear(self) -> None:
+        """Hear from the provider; where it cannot be heard, letters leave all the same."""
+        if self.ticker.stop():
+            return
+        with self._telling("sync"):
+            self.heard = self.ticker.hands.hear()
+
+    def answer(self) -> None:
+        """Answer visitors, who look into their mailbox now; that takes little time, or is cut short."""
+        with self._telling("mails"):
+            self.ticker.hands.answer()
 
     def plan(self) -> None:
         """Plan the letters whose time has come; one that cannot be planned keeps no other."""
@@ -149,6 +166,7 @@ class _Work:
         now = self.ticker.clock()
         last = now - self.ticker.window
         return Did(
+            heard=self.heard,
             planned=self.planned,
             sent=self.sent,
             settled=self.settled,
@@ -192,7 +210,8 @@ def problem_in_words(err: Exception) -> str:
 
 def in_words(did: Did) -> str:
     """*did* in a few words; counts only."""
-    words = [
+    words = [f"{count:,} {what}" for what, count in did.heard.items()]
+    words += [
         f"{sum(counts.values()):,} {what}"
         for what, counts in (
             ("planned", did.planned),

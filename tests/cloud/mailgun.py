@@ -8,13 +8,21 @@ import time
 from base64 import b64encode
 from email.parser import BytesParser
 from email.policy import HTTP
-from email.utils import getaddresses
-from urllib.parse import parse_qs, urlsplit
+from email.utils import formatdate, getaddresses
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.cloud.server import Call, Cloud, Delivered, Reply
 
 KEY = "key-0123456789abcdef-tests"
 DOMAIN = "letters.example.org"
+FOOTERS = {"html_footer": "", "text_footer": ""}
+LISTS = {"unsubscribes": "left", "bounces": "bounced", "complaints": "complained"}
+EVENTS = {
+    "left": {"event": "unsubscribed"},
+    "complained": {"event": "complained"},
+    "bounced": {"event": "failed", "severity": "permanent", "reason": "bounce"},
+    "full": {"event": "failed", "severity": "permanent", "reason": "old"},
+}
 OPTION_BYTES = 16 * 1024
 
 
@@ -26,10 +34,17 @@ def mailgun(cloud: Cloud, call: Call) -> Reply:
     if path == f"/v3/domains/{DOMAIN}":
         return Reply(200, {"domain": {"name": DOMAIN, "state": "active"}})
     if path == f"/v3/domains/{DOMAIN}/tracking":
-        return Reply(200, {"tracking": {"unsubscribe": {"active": False}}})
+        return Reply(200, {"tracking": {"unsubscribe": {"active": cloud.writes_leave, **FOOTERS}}})
     if not path.startswith(f"/v3/{DOMAIN}/"):
         return Reply(404, {"message": "Domain not found"})
-    return events(cloud, call) if path.endswith("/events") else messages(cloud, call)
+    return messages(cloud, call) if call.method == "POST" else asked(cloud, call, path.rpartition("/")[2])
+
+
+def asked(cloud: Cloud, call: Call, what: str) -> Reply:
+    """One of the lists of a domain."""
+    if what in LISTS:
+        return listed(cloud, call, what)
+    return events(cloud, call) if "tags=" in call.path else told(cloud, call)
 
 
 def fields(call: Call) -> dict[str, list[str]]:
@@ -101,3 +116,47 @@ def events(cloud: Cloud, call: Call) -> Reply:
     ]
     following = f"{cloud.url}/v3/{DOMAIN}/events?tags={query['tags'][0]}&page={page + 1}"
     return Reply(200, {"items": items[page * cloud.page : (page + 1) * cloud.page], "paging": {"next": following}})
+
+
+def told(cloud: Cloud, call: Call) -> Reply:
+    """What happened to people since `begin`, from the oldest on; there is always one more page, and it may be empty."""
+    query = {name: values[0] for name, values in parse_qs(urlsplit(call.path).query).items()}
+    assert query["event"] == "failed OR complained OR unsubscribed"
+    page = int(query.pop("page", "0"))
+    found = sorted((each for each in cloud.departed if each.at >= float(query["begin"])), key=lambda each: each.at)
+    items = [
+        {
+            **EVENTS[each.what],
+            "timestamp": each.at,
+            "recipient": each.to,
+            "user-variables": {"ref": each.ref} if each.ref else {},
+            "delivery-status": {"code": 550, "message": f"<{each.to}> is not here"} if each.what != "left" else {},
+        }
+        for each in found
+    ]
+    some = items if cloud.endless else items[page * cloud.page : (page + 1) * cloud.page]
+    return Reply(
+        200, {"items": some, "paging": {"next": f"{here(cloud, call)}?{urlencode({**query, 'page': page + 1})}"}}
+    )
+
+
+def listed(cloud: Cloud, call: Call, name: str) -> Reply:
+    """One of the lists by the alphabet; the next page bears the last address of this one."""
+    query = parse_qs(urlsplit(call.path).query)
+    after = query.get("address", [""])[0]
+    found = sorted(
+        (each for each in cloud.departed if each.what == LISTS[name] and each.to > after), key=lambda e: e.to
+    )
+    items = [
+        {"address": each.to, "created_at": formatdate(each.at, usegmt=True)}
+        | ({"tags": ["*"]} if name == "unsubscribes" else {})
+        | ({"code": "550", "error": f"no mailbox {each.to}"} if name == "bounces" else {})
+        for each in found[: cloud.page]
+    ]
+    last = f"{here(cloud, call)}?page=last&limit=1000"
+    following = urlencode({"page": "next", "address": items[-1]["address"] if items else after, "limit": 1000})
+    return Reply(200, {"items": items, "paging": {"next": f"{here(cloud, call)}?{following}", "last": last}})
+
+
+def here(cloud: Cloud, call: Call) -> str:
+    return cloud.url + urlsplit(call.path).path

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 
 from tests.cloud.server import Call, Cloud, Delivered, Reply, digest_of, json_of
 
 KEY = "re_a_key_for_tests_only"
 LIMIT = 100
+ORIGINS = {"left": "manual", "bounced": "bounce", "complained": "complaint"}
 
 
 def resend(cloud: Cloud, call: Call) -> Reply:
@@ -19,9 +22,44 @@ def resend(cloud: Cloud, call: Call) -> Reply:
         return error(403, "invalid_api_key", "API key is invalid")
     if call.path == "/domains":
         return Reply(200, {"data": [{"name": "letters.example.org", "status": "verified"}]})
+    if call.path.startswith("/suppressions"):
+        return suppressions(cloud, call)
     if call.path != "/emails/batch":
         return error(404, "not_found", "no such path")
     return _batch(cloud, call)
+
+
+def suppressions(cloud: Cloud, call: Call) -> Reply:
+    """The suppression list, from the newest to the oldest, after the entry that is named."""
+    query = parse_qs(urlsplit(call.path).query)
+    if not 1 <= int(query.get("limit", ["20"])[0]) <= LIMIT:
+        return error(422, "validation_error", "The `limit` must be 1 to 100.")
+    entries = [
+        {
+            "object": "suppression",
+            "id": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{each.to} {each.at}")),
+            "email": each.to,
+            "origin": ORIGINS[each.what],
+            "source_id": None,
+            "created_at": datetime.fromtimestamp(each.at, UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z"),
+        }
+        for each in sorted(cloud.departed, key=lambda each: each.at, reverse=not cloud.oldest_first)
+        if each.what in ORIGINS
+    ]
+    first, after = 0, query.get("after", [""])[0]
+    if cloud.endless:
+        for each in entries:
+            each["id"] = str(uuid.uuid4())
+        return Reply(200, {"object": "list", "has_more": True, "data": entries})
+    if after:
+        places = [number for number, each in enumerate(entries) if each["id"] == after]
+        if not places:
+            return error(404, "not_found", "Suppression not found")
+        first = places[0] + 1
+    data = entries[first : first + cloud.page]
+    return Reply(200, {"object": "list", "has_more": first + len(data) < len(entries), "data": data})
 
 
 def _batch(cloud: Cloud, call: Call) -> Reply:

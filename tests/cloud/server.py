@@ -44,6 +44,16 @@ class Delivered:
     headers: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Departed:
+    """Somebody who left, bounced (for good, or for now) or complained, as the provider got to know it."""
+
+    what: str  # left | bounced | full | complained
+    to: str
+    at: float  # seconds since 1970
+    ref: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What a provider answers; `takes` are the messages that it accepted."""
@@ -77,6 +87,12 @@ class Cloud:
         self.calls: list[Call] = []
         self.faults: deque[str] = deque()
         self.answers: deque[Reply] = deque()
+        self.departed: list[Departed] = []
+        self.question_faults: deque[str] = deque()  # what goes wrong with the next questions
+        self.question_answers: deque[Reply] = deque()  # what stands in for the answers to the next
+        self.oldest_first = False  # the order of a list that has been from the newest on so far
+        self.endless = False  # whether there is always one more page
+        self.writes_leave = False  # whether a domain's mails get a way to leave from the provider
         self.keys: dict[str, tuple[str, object]] = {}
         self.slow_s = 3.0
         self.page = 3  # records in an answer to a search; few, so that every test turns pages
@@ -133,13 +149,16 @@ class Cloud:
         call = Call(request.command, request.path, {k.lower(): v for k, v in request.headers.items()}, body)
         with self._lock:
             self.calls.append(call)
-            fault = self.faults.popleft() if self.faults and call.method == "POST" else ""
+            faults, answers = (
+                (self.faults, self.answers) if call.method == "POST" else (self.question_faults, self.question_answers)
+            )
+            fault = faults.popleft() if faults else ""
             if fault == RESET:
                 return self._hang_up(request)
             if fault == FAIL:
                 reply = Reply(500, {"message": "something went wrong"})
-            elif self.answers and call.method == "POST":
-                reply = self.answers.popleft()
+            elif answers:
+                reply = answers.popleft()
             else:
                 name = next(name for name in self._providers if call.path.startswith(name))
                 reply = self._providers[name](self, call)

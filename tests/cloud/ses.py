@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from base64 import b64decode, b64encode
+from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -13,6 +16,7 @@ from botocore.credentials import Credentials
 from tests.cloud.resend import address
 from tests.cloud.server import Call, Cloud, Delivered, Reply, json_of
 
+REASONS = {"bounced": "BOUNCE", "complained": "COMPLAINT"}
 ACCESS, SECRET, REGION = "AKIATESTSONLY0000000", "a-secret-for-tests-only", "eu-central-1"
 
 
@@ -20,12 +24,8 @@ def ses(cloud: Cloud, call: Call) -> Reply:
     """Answer a call."""
     if not signed(call):
         return error(403, "InvalidSignatureException", "The request signature we calculated does not match.")
-    if call.path == "/v2/email/account":
-        quota = {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": 1200.0}
-        return Reply(200, {"SendQuota": quota, "SendingEnabled": True, "ProductionAccessEnabled": True})
-    if call.path.startswith("/v2/email/identities"):
-        identity = {"IdentityType": "DOMAIN", "IdentityName": "letters.example.org", "SendingEnabled": True}
-        return Reply(200, {"EmailIdentities": [identity]})
+    if call.method == "GET":
+        return answered(cloud, call)
     asked = json_of(call)
     entries = asked["BulkEmailEntries"]
     shared = asked["DefaultContent"]["Template"]["Headers"]
@@ -42,6 +42,51 @@ def ses(cloud: Cloud, call: Call) -> Reply:
             taken.append(merged(asked, entry))
             results.append({"Status": "SUCCESS", "MessageId": str(uuid.uuid4())})
     return Reply(200, {"BulkEmailEntryResults": results}, takes=tuple(taken))
+
+
+def answered(cloud: Cloud, call: Call) -> Reply:
+    """What a question is answered."""
+    if call.path == "/v2/email/account":
+        quota = {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": 1200.0}
+        kept = {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}
+        return Reply(
+            200,
+            {
+                "SendQuota": quota,
+                "SendingEnabled": True,
+                "ProductionAccessEnabled": True,
+                "SuppressionAttributes": kept,
+            },
+        )
+    if call.path.startswith("/v2/email/identities"):
+        identity = {"IdentityType": "DOMAIN", "IdentityName": "letters.example.org", "SendingEnabled": True}
+        return Reply(200, {"EmailIdentities": [identity]})
+    if call.path.startswith("/v2/email/suppression/addresses?"):
+        return suppressed(cloud, call)
+    return error(404, "NotFoundException", "Not found")
+
+
+def suppressed(cloud: Cloud, call: Call) -> Reply:
+    """The account's suppression list since `StartDate`, in no order that is promised."""
+    query = {name: values[0] for name, values in parse_qs(urlsplit(call.path).query).items()}
+    since = datetime.fromisoformat(query["StartDate"]).timestamp()
+    token = query.get("NextToken", "")
+    try:
+        first = int(b64decode(token, validate=True)) if token else 0
+    except ValueError:
+        return error(400, "InvalidNextTokenException", "The specified request includes an invalid or expired token.")
+    found = [
+        {"EmailAddress": each.to, "Reason": REASONS[each.what], "LastUpdateTime": each.at}
+        for each in sorted(cloud.departed, key=lambda each: each.to)
+        if each.what in REASONS and each.at >= since
+    ]
+    size = min(cloud.page, int(query["PageSize"]))
+    data: dict[str, object] = {
+        "SuppressedDestinationSummaries": found if cloud.endless else found[first : first + size]
+    }
+    if cloud.endless or first + size < len(found):
+        data["NextToken"] = b64encode(f"{first + size}".encode()).decode()
+    return Reply(200, data)
 
 
 def signed(call: Call) -> bool:

@@ -172,9 +172,17 @@ def test_a_mistake_is_shown_beside_its_line_and_fails(repository: Repository, ru
 
 
 def test_a_change_of_the_theme_shows_every_letter(repository: Repository, runner: Make) -> None:
+    few = [f"issues/{ISSUE}.md", *(str(path) for path in Path("issues/series").glob("*/01-*.md"))]
+    for path in (repository.work / "issues").rglob("*.md"):
+        if "library" not in path.parts and str(path.relative_to(repository.work)) not in few:
+            path.unlink()  # two letters show it as well as twelve
+    repository.git("commit", "--quiet", "--all", "--message", "few letters")
     event = repository.propose("look", {"templates/letter/base.css": ("line-height: 1.65", "line-height: 1.7")})
     ran, artifacts = review(repository, runner, event)
-    letters = sorted(path.stem for path in (repository.work / "issues").glob("*.md"))
+    issues = repository.work / "issues"
+    parts = [f"{path.parent.name}.{path.stem.partition('-')[2]}" for path in (issues / "series").glob("*/*.md")]
+    letters = sorted([*(path.stem for path in issues.glob("*.md")), *parts])
+    assert parts
     assert [line[4:] for line in ran.summary.split("\n") if line.startswith("### ")] == letters
     assert "The HTML differs in" in ran.summary
     assert len([path for path in artifacts if path.suffix == ".html"]) == len(letters)
@@ -186,7 +194,30 @@ def test_a_new_letter_is_called_new(repository: Repository, runner: Make) -> Non
     event = repository.propose("letter", {f"issues/{MONDAY}-new.md": ("send: 2026-11-30", f"send: {MONDAY}")})
     ran, _ = review(repository, runner, event)
     assert f"### {MONDAY}-new" in ran.summary
-    assert "There was no such letter before." in ran.summary
+    assert "Not compared with what it was: " in ran.summary
+    assert "no letter '" in ran.summary
+
+
+def test_a_letter_that_was_broken_before_is_not_called_new(repository: Repository, runner: Make) -> None:
+    name = f"issues/{ISSUE}.md"
+    repository.propose("broken", {name: ("Draw the table", "{{ nobody_knows }} draw the table")})
+    repository.git("checkout", "--quiet", "-B", "main", "broken")
+    event = repository.propose("mended", {name: ("{{ nobody_knows }} draw the table", "Draw the whole table")})
+    ran, _ = review(repository, runner, event)
+    assert "Not compared with what it was: " in ran.summary
+    assert "no letter '" not in ran.summary
+
+
+def test_a_letter_that_is_quoted_gives_the_runner_no_orders(repository: Repository, runner: Make) -> None:
+    order = "::warning::an order of the letter's own"
+    event = repository.propose("letter", {f"issues/{ISSUE}.md": ("title: ", f'title: "\\n{order}\\n"\nother: ')})
+    ran, _ = review(repository, runner, event)
+    lines = ran.log.splitlines()
+    stopped = [line.removeprefix("::stop-commands::") for line in lines if line.startswith("::stop-commands::")]
+    assert len(stopped) == 1
+    before = lines[: lines.index(f"::stop-commands::{stopped[0]}")]
+    assert not any(line.startswith(order) for line in before)
+    assert f"::{stopped[0]}::" in lines
 
 
 def test_who_would_get_it_is_counted_by_the_program_of_the_main_branch(

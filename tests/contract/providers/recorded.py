@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tests.contract.providers.contract import kept
 from tests.contract.providers.letters import crowd
 
 FOLDER = Path(__file__).parent / "fixtures"
+NEAR = datetime(2026, 11, 22, 12, tzinfo=UTC)  # when all the events in the files happened
 RAISED = {"refused": ProviderRefused, "busy": ProviderBusy, "quota": QuotaReached}
 NOT_RAISED = {"row": Status.REFUSED, "doubt": Status.UNKNOWN}
 
@@ -60,6 +61,7 @@ def means(provider: Provider, case: dict[str, Any]) -> None:
 def reads(provider: Provider, case: dict[str, Any]) -> None:
     """Assert that the provider reads the one event of the case as it says."""
     found = list(provider.read_events(json.dumps(case["record"]).encode()))
-    assert [(each.ref, each.status.value, each.reason) for each in found] == (
-        [("1-abc", case["status"], case["reason"])] if case["status"] else []
+    assert [(each.ref, each.status.value, each.reason, each.kind) for each in found] == (
+        [("1-abc", case["status"], case["reason"], case.get("kind"))] if case["status"] else []
     )
+    assert all(each.at and NEAR < each.at < NEAR + timedelta(days=2) for each in found)

@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from newsletter.audience.subscriber import State
 from newsletter.store import departures, sealed, snapshot
-from newsletter.store.departures import Departure, apply, fingerprint, known, read_lines, write_lines
+from newsletter.store.departures import apply, fingerprint, known
+from newsletter.store.journal import Departure, read_lines, write_lines
 from newsletter.store.sealed import Keys
 from newsletter.store.subscribers import SqlPeople
 from tests.contract.store.conftest import NOW, entry, evidence
@@ -53,7 +54,7 @@ def forget_all_since(store, moment) -> None:
         )
 
 
-@pytest.mark.parametrize("state", [State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED, State.ERASED])
+@pytest.mark.parametrize("state", [State.UNSUBSCRIBED, State.BOUNCED, State.COMPLAINED])
 def test_whoever_left_since_the_backup_is_gone_from_it(store, state):
     store.crowd(3)
     leave(store, "reader2", state)

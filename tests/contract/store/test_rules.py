@@ -25,7 +25,7 @@ from newsletter.audience.predicate import (
     holds,
 )
 from newsletter.audience.segments import from_data, to_data
-from newsletter.audience.subscriber import State
+from newsletter.audience.subscriber import Frequency, State
 from newsletter.audience.suppression import why_not
 from newsletter.delivery.outcome import Status
 from newsletter.store import rules
@@ -77,6 +77,7 @@ def someone(chance: random.Random) -> dict:
         "attributes": {name: chance.choice(STORABLE) for name in NAMES if chance.random() < 0.5},
         "state": chance.choice([State.ACTIVE] * 3 + [state for state in State if state is not State.ERASED]),
         "paused_until": chance.choice(PAUSES),
+        "frequency": chance.choice(list(Frequency)),
         "suppressed": chance.random() < 0.2,
         "erased": chance.random() < 0.1,
         "joined_at": chance.choice(JOINED),
@@ -92,6 +93,7 @@ leaves = st.one_of(
     st.builds(Is, st.just("tags"), some([*TAGS, *TAGS, *WORDS])),
     st.builds(Is, st.sampled_from(["zone", "language", "state"]), some([*WORDS, "Europe/Berlin", "active", "pending"])),
     st.builds(Is, st.sampled_from([f"attributes.{name}" for name in [*NAMES, *ODD_NAMES]]), some(WORDS)),
+    st.builds(Is, st.just("frequency"), some(["weekly", "monthly", *WORDS])),
     st.just(Suppressed()),
     st.just(Paused()),
     st.builds(Joined, after=st.sampled_from([None, *DAYS]), before=st.sampled_from([None, *DAYS])),
@@ -128,7 +130,7 @@ def fill(store, drawn: list[dict]) -> None:
     store.people.enter(entries, evidence=evidence(), now=NOW)
     with store.db.writing() as connection:
         for n, each in enumerate(drawn, start=1):
-            changes = {"paused_until": each["paused_until"], "joined_at": each["joined_at"]} | (
+            changes = {key: each[key] for key in ("paused_until", "frequency", "joined_at")} | (
                 {"state": "erased"} if each["erased"] else {}
             )
             connection.execute(update(subscribers).where(subscribers.c.id == n).values(changes))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
 
-from newsletter.delivery.message import delivery_ref
-from newsletter.delivery.outcome import Event, Receipt, Status
+from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Claim
 from newsletter.errors import ProviderBusy
-from newsletter.usecases.reconcile import Reconciler, Word, resolve, take_in
+from newsletter.usecases.reconcile import Reconciler, Word, resolve
 from newsletter.usecases.settle import Settler
 from tests.conftest import NOW
 from tests.unit.usecases.test_send import FILLER, ISSUE, FakeProvider, accepted, claim, sealed_claim
@@ -28,7 +27,6 @@ class Doubts:
     revised: list[Receipt] = field(default_factory=list)
     closed: list[int] = field(default_factory=list)
     decided: list[str] = field(default_factory=list)
-    moved: list[tuple[int, int, Status]] = field(default_factory=list)
 
     def abandoned(self, issue_no: int, *, now: datetime, worker: str) -> Claim | None:
         return self.dead.pop(0) if self.dead else None
@@ -54,12 +52,6 @@ class Doubts:
 
     def decide(self, issue_no: int, what: str, *, by: str, why: str, now: datetime) -> None:
         self.decided.append(f"{by}: {what}, {why}")
-
-    def settle_event(
-        self, issue_no: int, seq: int, status: Status, *, provider_id: str, reason: str, now: datetime
-    ) -> bool:
-        self.moved.append((issue_no, seq, status))
-        return status is Status.ACCEPTED or Status.ACCEPTED in [each[2] for each in self.moved[:-1]]
 
 
 def reconciler(ledger: Doubts, provider: FakeProvider, *, asks: int = 100) -> Reconciler:
@@ -148,27 +140,3 @@ def test_nothing_is_written_down_where_nothing_was_settled() -> None:
     word = Word(status=Status.PLANNED, seqs=None, by="Ada Example", why="the server never saw them")
     assert resolve(ISSUE, word, ledger=ledger, controls=ledger, worker="me", clock=lambda: NOW) == 0  # type: ignore[arg-type]
     assert ledger.decided == []
-
-
-def test_events_move_our_deliveries_and_nobody_elses() -> None:
-    ours = delivery_ref(1, 7, secret=ISSUE.secret)
-    forged = delivery_ref(1, 7, secret=b"x" * 32)
-    other = delivery_ref(9, 7, secret=ISSUE.secret)
-    ledger = Doubts([])
-    moved = take_in(
-        [
-            Event(ref=ours, status=Status.REFUSED),  # the ledger says that it may not go there
-            Event(ref=ours, status=Status.BOUNCED),  # so it had been accepted
-            *(Event(ref=ref, status=Status.BOUNCED) for ref in (forged, other, "", "x", "1-", "9" * 40 + "-a")),
-        ],
-        issues=lambda no: replace(ISSUE, no=no) if no == 1 else None,
-        ledger=ledger,
-        clock=lambda: NOW,
-    )
-    assert moved == {Status.BOUNCED: 1}
-    assert ledger.moved == [
-        (1, 7, Status.REFUSED),
-        (1, 7, Status.BOUNCED),
-        (1, 7, Status.ACCEPTED),
-        (1, 7, Status.BOUNCED),
-    ]

@@ -43,8 +43,10 @@ class World:
     courses: Mapping[str, Mapping[str, Deed] | Exception] = field(default_factory=dict)
     sends: Mapping[int, Deed | tuple[Deed, ...]] = field(default_factory=dict)  # what lanes tell, one after the other
     doubts: Mapping[int, Deed] = field(default_factory=dict)
+    heard: Mapping[str, int] | Exception | None = None
     still_held: Mapping[str, int] = field(default_factory=dict)
     taken: bool = False
+    unanswered: Exception | None = None
     lost: Exception | None = None
     stop_after: int = 99
     log: list[str] = field(default_factory=list)
@@ -68,6 +70,16 @@ class World:
         if self.lost:
             raise self.lost
         self.log.append(f"end: {said}")
+
+    def hear(self) -> Mapping[str, int]:
+        self.log.append("hear") if self.heard is not None else None
+        if isinstance(self.heard, Exception):
+            raise self.heard
+        return self.heard or {}
+
+    def answer(self) -> None:
+        if self.unanswered:
+            raise self.unanswered
 
     def letters(self, *, now: datetime) -> list[str]:
         assert now == NOW
@@ -140,6 +152,26 @@ def test_it_plans_sends_and_settles_and_says_so() -> None:
     assert not did.idle
 
 
+def test_who_left_is_heard_before_anything_is_planned() -> None:
+    world = World(plans={"a": 5}, sends={1: 4}, heard={"left": 2, "bounced": 1})
+    did = world.ticker().tick()
+    assert world.log == ["hear", "plan a", "send 1", "end: 2 left, 1 bounced, 5 planned, 4 sent"]
+    assert did.heard == {"left": 2, "bounced": 1}
+    assert not Did(heard={"left": 1}).idle
+
+
+def test_news_that_cannot_be_heard_is_told_and_keeps_no_letter_back() -> None:
+    world = World(plans={"a": 5}, sends={1: 4}, heard=ProviderBusy("it does not answer", hint="try again later"))
+    did = world.ticker().tick()
+    assert (did.planned, did.sent) == ({"a": 5}, {"letter-1": 4})
+    assert did.problems == ("sync: it does not answer (try again later)",)
+
+
+def test_asked_to_stop_it_does_not_begin_to_listen() -> None:
+    world = World(heard={"left": 1}, stop_after=0)
+    assert world.ticker().tick().heard == {}
+
+
 def test_while_another_is_at_it_nothing_is_done() -> None:
     world = World(plans={"a": 5}, sends={1: 4}, taken=True)
     did = world.ticker().tick()
@@ -199,6 +231,13 @@ def test_what_goes_wrong_first_is_what_is_told() -> None:
     world = World(sends={1: LeaseLost("another sender has it")}, lost=StoreError("another tick took over"))
     with pytest.raises(LeaseLost):
         world.ticker().tick()
+
+
+def test_visitors_who_cannot_be_answered_keep_no_letter() -> None:
+    did = World(plans={"a": 3}, unanswered=ProviderBusy("the provider is full")).ticker().tick()
+    assert did.planned == {"a": 3}
+    assert did.problems == ("mails: the provider is full",)
+    assert did.exit_code == ProviderBusy.exit_code
 
 
 def test_a_turn_that_was_lost_is_told_beside_what_was_done() -> None:
