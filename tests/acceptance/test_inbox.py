@@ -129,8 +129,8 @@ class Desk:
             if state != "active"
         }
 
-    def rows(self, query: str) -> list[tuple[str, ...]]:
-        connection = sqlite3.connect(self.workplace.root / "subscribers" / "newsletter.db")
+    def rows(self, query: str, database: str = "subscribers/newsletter.db") -> list[tuple[str, ...]]:
+        connection = sqlite3.connect(self.workplace.root / database)
         try:
             return connection.execute(query).fetchall()
         finally:
@@ -138,12 +138,10 @@ class Desk:
 
     def process(self) -> subprocess.Popen[str]:
         """The command, in a process of its own."""
-        environment = {**os.environ, "NEWSLETTER_INBOX_PASSWORD": PASSWORD}
-        environment |= {"SSL_CERT_FILE": str(self.dovecot.certificate)}
-        words = ("--config", str(self.workplace.root), "inbox", "--json")
+        given = {name: value for name, value in self.workplace.environment.items() if value is not None}
         return subprocess.Popen(
-            [sys.executable, "-m", "newsletter", *words],
-            env=environment,
+            [sys.executable, "-m", "newsletter", "--config", str(self.workplace.root), "inbox", "--json"],
+            env={**os.environ, **given},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -299,6 +297,41 @@ def test_killed_between_hearing_and_putting_away(desk: Desk) -> None:
     assert desk.rows("SELECT count(*) FROM soft_bounces") == [(1,)]
     assert desk.rows("SELECT count(*) FROM consent_events WHERE how = 'inbox'") == [(2,)]
     assert desk.dovecot.subjects(desk.user) == ["Re: Renew your goals"]
+
+
+def test_where_the_state_lives_in_git_it_is_saved_before_a_mail_moves(
+    workplace: Workplace, dovecot: Dovecot, tmp_path: Path
+) -> None:
+    root = workplace.root
+    workplace.done("init", str(root))
+    for words in (("init", "-q", "--bare", "origin.git"), ("init", "-q", "letters")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    subprocess.run(["git", "remote", "add", "origin", "../origin.git"], cwd=root, check=True)
+    key = workplace.run("state", "key")
+    (public,) = re.findall(r"age1\w+", key.stderr)
+    settings = re.sub(r'(?m)^database = ".*"', 'database = "git+age"', (root / "newsletter.toml").read_text())
+    (root / "newsletter.toml").write_text(f'{settings}\n[state]\nrecipients = ["{public}"]\n')
+    workplace.environment |= {"NEWSLETTER_STATE_KEY": key.stdout.strip(), "NEWSLETTER_INBOX_PASSWORD": PASSWORD}
+    workplace.done("state", "init")
+    (root / "two.csv").write_text("email\nada@example.org\nzoe@example.org\n")
+    workplace.done("subscribers", "import", str(root / "two.csv"), "--evidence", "invented for a test")
+    workplace.done("state", "pull", str(root / "state.db"))
+    desk = Desk(workplace, dovecot, "in_git", {})
+    desk.put(mails.reply(), mails.leave(desk.rows("SELECT leave_token FROM subscribers", "state.db")[0][0]))
+    found: list[object] = []
+
+    def look() -> None:
+        workplace.done("state", "pull", str(root / "meanwhile.db"))
+        found.extend(desk.rows("SELECT state FROM subscribers ORDER BY state", "meanwhile.db"))
+
+    with between(dovecot, lambda said: b"MOVE" in said, look) as port:
+        desk.settle_in(port=port, security="none")
+        with desk.process() as process:
+            assert process.wait(60) == 1
+    assert found == [("active",), ("unsubscribed",)]
+    desk.settle_in(port=dovecot.port, security="none")
+    assert desk.poll() == {"known": 1, "reply": 1}
+    assert desk.poll() == {}  # the bookmark was saved as well
 
 
 def test_the_mailbox_goes_away_in_the_middle(desk: Desk) -> None:
