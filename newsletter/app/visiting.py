@@ -10,20 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
 from newsletter.app.answering import CONFIRM
+from newsletter.app.forgetting import Forgetting
 from newsletter.audience.addresses import read_address
 from newsletter.audience.asking import WishKind
 from newsletter.audience.columns import LONGEST_NAME, read_text, read_zone
-from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence
+from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence, version_of
 from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSource
 from newsletter.errors import LinkInvalid, StoreError
 from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.consenting import SqlConsent
-from newsletter.store.erasing import SqlErasure
 from newsletter.store.rows import write_tags
 from newsletter.store.subscribers import SqlPeople
 from newsletter.store.wishes import SqlWishes
@@ -82,7 +81,6 @@ class Visiting:
         self._people = SqlPeople(newsletter.database)
         self._consent = SqlConsent(newsletter.database)
         self._chronicle = SqlChronicle(newsletter.database)
-        self._erasure = SqlErasure(newsletter.database)
         self._wishes = SqlWishes(newsletter.database)
 
     # Mails that are asked for
@@ -109,7 +107,7 @@ class Visiting:
     @property
     def agreement_digest(self) -> str:
         """What stands in the evidence for the text that people agree to."""
-        return sha256(self.settings.signup_agreement.encode()).hexdigest()[:16]
+        return version_of(self.settings.signup_agreement)
 
     # Whom a link belongs to
 
@@ -251,8 +249,7 @@ class Visiting:
 
     def erase(self, person: Subscriber) -> None:
         """Forget a person. Raises NewsletterError while a letter to them is being handed over."""
-        evidence = Evidence(at=self._newsletter.clock(), how="page", source=_PAGES)
-        self._erasure.forget(person.address, evidence=evidence)
+        Forgetting(self._newsletter).forget(person.address, how="page", source=_PAGES)
 
     def is_well(self) -> bool:
         """Whether the database answers."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from newsletter.audience.news import Heard, Kind, News
+from newsletter.audience.news import Heard, Kind, News, Told
 from newsletter.delivery.message import delivery_ref
 from newsletter.delivery.outcome import MOVES, Event, Status
 from newsletter.delivery.report import Refusal
@@ -41,10 +42,13 @@ class World:
     def refusals(self, issue_no: int) -> list[Refusal]:
         return self.refused if issue_no == 1 else []
 
-    def take(self, subscriber_id: int, news: News, *, issue_no: int | None) -> Kind | None:
-        known = any(each.kind is news.kind for _, each, _ in self.taken)
-        self.taken.append((subscriber_id, news, issue_no))
-        return None if known else news.kind
+    def take(self, told: Sequence[Told]) -> list[Kind | None]:
+        return [self._take(each) for each in told]
+
+    def _take(self, told: Told) -> Kind | None:
+        known = any(each.kind is told.news.kind for _, each, _ in self.taken)
+        self.taken.append((told.subscriber_id, told.news, told.issue_no))
+        return None if known else told.news.kind
 
     def settle_event(
         self, issue_no: int, seq: int, status: Status, *, provider_id: str, reason: str, now: datetime
