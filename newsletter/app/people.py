@@ -54,10 +54,6 @@ class People:
         """All people, in constant memory; whoever was forgotten is nobody."""
         return (person for person in self._people.everyone() if person.state is not State.ERASED)
 
-    def consent_of(self, person: Subscriber) -> list[Evidence]:
-        """The moves of a person's consent, oldest first."""
-        return self._people.consent_of(person.id)
-
     def knows(self, address: str) -> bool:
         """Whether somebody on the list has this address."""
         return self._people.find(address) is not None
@@ -70,6 +66,10 @@ class People:
     def suppress(self, address: str, *, reason: str) -> None:
         """Never mail this address again. Raises NewsletterError if it is none."""
         self._people.suppress(address, reason=reason, now=self._clock())
+
+    def consent_of(self, person: Subscriber) -> list[Evidence]:
+        """The moves of a person's consent, oldest first."""
+        return self._people.consent_of(person.id)
 
     def count(self) -> Mapping[State, int]:
         """How many people stand where."""

@@ -61,10 +61,14 @@ class Left:
 
 
 @cache
-def zones() -> Mapping[str, tuple[str, ...]]:
-    """The names of time zones by part of the world; old names too, since browsers still say them."""
+def zones() -> Mapping[str, Mapping[str, str]]:
+    """The time zones by part of the world, with what each is called; old names too, since browsers still say them."""
     names = sorted(available_timezones())
-    return {part: tuple(name for name in names if name.startswith(f"{part}/")) for part in _PARTS}
+    return {part: {name: _place(name) for name in names if name.startswith(f"{part}/")} for part in _PARTS}
+
+
+def _place(zone: str) -> str:
+    return zone.partition("/")[2].replace("_", " ")
 
 
 class Visiting:
@@ -95,6 +99,10 @@ class Visiting:
     def ask_for_link(self, address: str) -> None:
         """Queue that somebody wants a link to their own page. Raises BadAddress, as `ask_to_join` does."""
         self._wishes.add(WishKind.LINK, read_address(address), {}, now=self._newsletter.clock())
+
+    def ask_for_nothing(self) -> None:
+        """Queue a wish of nobody's, which comes to nothing: whoever is refused unseen cannot tell by the time it took."""
+        self._wishes.add(WishKind.LINK, "", {}, now=self._newsletter.clock())
 
     @property
     def agreement_digest(self) -> str:

@@ -26,6 +26,7 @@ from newsletter.audience.headers import Columns, export_columns, own_columns
 from newsletter.audience.importing import Entry, Noted, Rejected
 from newsletter.audience.importmap import ImportMap
 from newsletter.audience.listrows import Row, read_rows
+from newsletter.audience.seen import Seen
 from newsletter.audience.subscriber import Frequency, State
 from newsletter.errors import ImportHasProblems
 
@@ -85,7 +86,7 @@ class Listing:
 
     def __iter__(self) -> Iterator[Entry | Rejected]:
         """The people, and the rows that hold none, in order."""
-        seen: set[int] = set()
+        seen = Seen()
         for row in self._rows:
             if not any(row.cells) and not row.problem:
                 continue
@@ -99,14 +100,12 @@ class Listing:
                 self._refuse(row, str(problem))
                 yield Rejected(row=row.number, line=row.first_line, reason=str(problem))
                 continue
-            digest = hash(entry.key)  # of 64 bits, and other ones in every process
-            if digest in seen:
-                left = entry.state if entry.state in DEPARTED else State.PENDING
-                entry = Entry(address=entry.address, state=left, again=True)
-            else:
-                seen.add(digest)
+            if seen.add(entry.key):
                 for reason in unused:
                     self._note(Noted(row=row.number, line=row.first_line, reason=reason))
+            else:
+                left = entry.state if entry.state in DEPARTED else State.PENDING
+                entry = Entry(address=entry.address, state=left, again=True)
             yield entry
 
     def _columns_of(self, row: Row) -> Columns:

@@ -53,8 +53,11 @@ class Mails(Protocol):
 class Unconfirmed(Protocol):
     """Those who asked to join and never confirmed."""
 
+    def waiting(self, *, now: datetime) -> bool:
+        """Whether there may be somebody to forget."""
+
     def forget(self, *, now: datetime) -> int:
-        """Forget those whose time is over; how many."""
+        """Forget some of those whose time is over; how many."""
 
 
 class Durably(Protocol):
@@ -98,10 +101,11 @@ class Answerer:
 
     def work(self) -> Answered:
         """Do all there is to do now. What goes wrong with one mail keeps no other, and is raised in the end."""
-        wishes = 0
+        wishes = forgotten = 0
         while not self.wait(0) and self.wishes.waiting():
             wishes += self.durably(lambda: self.wishes.answer(now=self.clock()))
-        forgotten = self.unconfirmed.forget(now=self.clock())
+        while not self.wait(0) and self.unconfirmed.waiting(now=self.clock()):
+            forgotten += self.durably(lambda: self.unconfirmed.forget(now=self.clock()))
         became = Counter(self._send())
         return Answered(
             wishes=wishes,

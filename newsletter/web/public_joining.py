@@ -42,7 +42,9 @@ def joining(desk: Desk) -> Blueprint:
             zone=told.get("zone", ""),
         )
         try:
-            if not told.get(TRAP):
+            if told.get(TRAP):
+                desk.visiting.ask_for_nothing()
+            else:
                 desk.visiting.ask_to_join(address, details)
         except BadAddress:
             return _form(desk, address=address, details=details, wrong=True)

@@ -26,6 +26,7 @@ from tests import mails
 from tests.acceptance.workplace import ISSUE, Workplace
 from tests.cloud.smtp import Mail, Server
 from tests.dovecot import PASSWORD, Dovecot
+from tests.imap import let_in, scripted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -318,6 +319,19 @@ def test_the_mailbox_goes_away_in_the_middle(desk: Desk) -> None:
     desk.settle_in()
     assert desk.poll()["bounced"] == 1
     assert desk.states() == {"reader1": "bounced", "reader2": "bounced"}
+
+
+def test_a_mail_that_did_not_come_is_asked_for_again(desk: Desk) -> None:
+    listed = b"* 1 FETCH (UID 4 FLAGS ())\r\n* 2 FETCH (UID 9 FLAGS ())\r\nTAG OK done\r\n"
+    come = b'* %d FETCH (UID %d INTERNALDATE "23-Nov-2026 08:00:00 +0000" BODY[]<0> {4}\r\n\r\nhi)\r\n'
+    port = 0
+    for bodies, begin in ((come % (2, 9), b"1:*"), (come % (1, 4) + come % (2, 9), b"1:*"), (b"", b"10:*")):
+        answers = (listed, bodies + b"TAG NO some are gone\r\n") if bodies else (b"TAG OK none\r\n",)
+        with scripted(*let_in(*answers, b"TAG OK bye\r\n"), port=port) as script:
+            port = script.port
+            desk.settle_in(host="127.0.0.1", port=script.port, security="none")
+            assert desk.poll().get("reply", 0) == bodies.count(b"FETCH")
+        assert script.asked[4].split()[3] == begin
 
 
 def test_two_at_once(desk: Desk) -> None:

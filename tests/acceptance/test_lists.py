@@ -10,19 +10,25 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import func, select
 
-from newsletter.app.newsletter import Newsletter
-from newsletter.audience.subscriber import Subscriber
-from newsletter.settings.read import read_settings
-from newsletter.store.subscribers import SqlPeople
+from newsletter.store.db import connect
+from newsletter.store.tables import consent_events, subscribers
 from tests.acceptance.workplace import AFTER_ALL_ZONES, Workplace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection
 
 ROOT = Path(__file__).resolve().parents[2]
 BROUGHT = ("--evidence", "brought for a test")
+ALL = (subscribers, consent_events)
 MAILCHIMP = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,CONFIRM_TIME,LEID,EUID,NOTES,TAGS\n"
 
 
@@ -41,12 +47,27 @@ def listed(workplace: Workplace, name: str, text: str) -> str:
     return str(path)
 
 
-def everyone(workplace: Workplace) -> list[tuple[Subscriber, object]]:
-    """All people and their evidence, without what is drawn by chance."""
-    environment = {"NEWSLETTER_NOW": AFTER_ALL_ZONES, **workplace.environment}
-    with Newsletter(read_settings(workplace.root, environment)) as newsletter:
-        people = SqlPeople(newsletter.database)
-        return [(replace(each, leave_token=""), people.consent_of(each.id)) for each in people.everyone()]
+def kept(workplace: Workplace) -> list[list[dict[str, object]]]:
+    """All that the database knows of people, without what is drawn by chance."""
+    drawn = {"leave_token", "address_hash"}
+    with opened(workplace) as connection:
+        tables = [connection.execute(select(table).order_by(*table.primary_key)).mappings() for table in ALL]
+        return [[{name: row[name] for name in row if name not in drawn} for row in rows] for rows in tables]
+
+
+def count(workplace: Workplace) -> int:
+    """How many people are on the list."""
+    with opened(workplace) as connection:
+        return connection.execute(select(func.count()).select_from(subscribers)).scalar_one()
+
+
+@contextmanager
+def opened(workplace: Workplace) -> Iterator[Connection]:
+    inside = f"sqlite:///{workplace.root / 'subscribers' / 'newsletter.db'}"
+    database = connect(workplace.environment.get("NEWSLETTER_DATABASE_URL") or inside)
+    with database.reading() as connection:
+        yield connection
+    database.close()
 
 
 def test_moving_here_from_mailchimp(started: Workplace) -> None:
@@ -66,9 +87,9 @@ def test_moving_here_from_mailchimp(started: Workplace) -> None:
     assert started.done("subscribers", "stats", "--json").data == {"active": 1, "unsubscribed": 1, "bounced": 1}
     ana = started.done("subscribers", "show", "ana@example.org", "--json").data
     assert (ana["name"], ana["tags"]) == ("Ana Example", ["vip"])
-    (found,) = [person for person, _ in everyone(started) if person.name == "Ana Example"]
-    assert found.joined_at is not None
-    assert found.joined_at.isoformat() == "2020-02-03T04:05:06+00:00"
+    people, consent = kept(started)
+    assert [str(each["joined_at"]) for each in people if each["name"]] == ["2020-02-03 04:05:06+00:00"]
+    assert "Mailchimp: confirmed 2020-02-03 04:05:06" in [each["text"] for each in consent]
     nobody = listed(started, "nonsubscribed_email_audience_export_1a.csv", f"{MAILCHIMP}shop@example.org,,,2,,,5,e,,\n")
     refused = started.run("subscribers", "import", nobody, *BROUGHT)
     assert (refused.exit_code, "never asked for a letter" in refused.stderr) == (1, True)
@@ -83,7 +104,7 @@ def test_a_dry_run_tells_what_the_real_one_does_and_does_nothing(started: Workpl
     started.done("subscribers", "import", str(started.root / "subscribers/old.csv"), *BROUGHT)
     listed(started, "gone.csv", "email,status\ngone@example.org,left\n")
     started.done("subscribers", "import", str(started.root / "subscribers/gone.csv"), *BROUGHT)
-    before = everyone(started)
+    before = kept(started)
     new = listed(
         started,
         "new.csv",
@@ -92,7 +113,7 @@ def test_a_dry_run_tells_what_the_real_one_does_and_does_nothing(started: Workpl
     )
     tried = started.done("subscribers", "import", new, *BROUGHT, "--dry-run", "--json")
     assert "Nobody was entered" in tried.stderr
-    assert everyone(started) == before
+    assert kept(started) == before
     real = started.done("subscribers", "import", new, *BROUGHT, "--json")
     assert real.data == tried.data
     assert (real.data["added"], real.data["departed"], real.data["kept_away"]) == (1501, 2, 1)
@@ -138,7 +159,7 @@ def test_everybody_goes_out_and_comes_in_again_as_they_were(started: Workplace, 
     elsewhere.done("init", str(elsewhere.root))
     elsewhere.done("db", "upgrade")
     elsewhere.done("subscribers", "import", listed(elsewhere, "list", out), *BROUGHT)
-    assert [person for person, _ in everyone(elsewhere)] == [person for person, _ in everyone(started)]
+    assert kept(elsewhere)[0] == kept(started)[0]
     assert elsewhere.done("subscribers", "export", *how).stdout == out
     if how:
         assert json.loads(out.splitlines()[0])["fields"] == {"city": "-Ulm;=2", "joined": "@us"}
@@ -162,7 +183,7 @@ def test_an_import_killed_in_the_middle_and_run_again_is_as_one(started: Workpla
     clean = Workplace(tmp_path / "clean", environment={})
     clean.done("init", str(clean.root))
     clean.done("db", "upgrade")
-    text = long_list(9000)
+    text = long_list(4000)
     clean.done("subscribers", "import", listed(clean, "list.csv", text), *BROUGHT)
     file = listed(started, "list.csv", text)
     command = [
@@ -179,7 +200,7 @@ def test_an_import_killed_in_the_middle_and_run_again_is_as_one(started: Workpla
     environment = {**os.environ, "NEWSLETTER_NOW": AFTER_ALL_ZONES, "PYTHONPATH": str(ROOT)}
     environment["NEWSLETTER_DATABASE_URL"] = str(started.environment["NEWSLETTER_DATABASE_URL"])
     killed_at: list[int] = []
-    for target in (1, 2500, 5500):
+    for target in (1, 1500):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         give_up = time.monotonic() + 120
         while process.poll() is None and count(started) < target and time.monotonic() < give_up:
@@ -187,11 +208,6 @@ def test_an_import_killed_in_the_middle_and_run_again_is_as_one(started: Workpla
         process.kill()
         assert process.wait() == -signal.SIGKILL, "the import ended before it was killed"
         killed_at.append(count(started))
-    assert 0 < killed_at[0] < killed_at[1] < killed_at[2] < count(clean)
+    assert 0 < killed_at[0] < killed_at[1] < count(clean)
     subprocess.run(command, env=environment, capture_output=True, check=True)
-    assert everyone(started) == everyone(clean)
-
-
-def count(workplace: Workplace) -> int:
-    """How many people are on the list."""
-    return sum(workplace.done("subscribers", "stats", "--json").data.values())
+    assert kept(started) == kept(clean)

@@ -48,9 +48,6 @@ class World:
     def record(self, mail: OwnMail, state: MailState, *, reason: str, at: datetime) -> None:
         self.records.append((mail.no, state, reason, at))
 
-    def forget(self, *, now: datetime) -> int:
-        return 2
-
     def reserve(self, provider: str, *, count: int, rate: float, now: datetime) -> timedelta:
         assert (provider, count) == ("fake", 1)
         self.reserved.append(rate)
@@ -80,6 +77,20 @@ class Wishes:
         done = min(self.left, 20)
         self.left -= done
         return done
+
+
+@dataclass
+class Unconfirmed:
+    """So many people whose time is over, one at a time."""
+
+    left: int = 2
+
+    def waiting(self, *, now: datetime) -> bool:
+        return self.left > 0
+
+    def forget(self, *, now: datetime) -> int:
+        self.left -= 1
+        return 1
 
 
 @dataclass
@@ -121,7 +132,7 @@ def work(
     answerer = Answerer(
         wishes=Wishes(wishes),
         mails=world,
-        unconfirmed=world,
+        unconfirmed=Unconfirmed(),
         gate=world,
         provider=provider,  # type: ignore[arg-type]
         fillers=fillers,
@@ -252,7 +263,7 @@ def test_the_pace_of_letters_is_the_pace_of_mails() -> None:
 
 
 def test_asked_to_stop_it_claims_nothing_more() -> None:
-    world = World(mails=[mail(1), mail(2)], stop_after=2)
+    world = World(mails=[mail(1), mail(2)], stop_after=5)
     answered, _ = work(world)
     assert answered.sent == 1
     assert len(world.mails) == 1
