@@ -58,6 +58,12 @@ class SqlHearing:
             found = connection.execute(_REFUSALS.where(outcomes.c.issue_no == issue_no))
             return [Refusal(**row._mapping) for row in found]
 
+    def arrived(self, issue_no: int) -> int:
+        """How many deliveries of an issue came as far as the recipient's server, for all that we know."""
+        query = select(func.count()).where(outcomes.c.issue_no == issue_no, outcomes.c.status.in_(_ARRIVED))
+        with self._db.reading() as connection:
+            return connection.execute(query).scalar_one()
+
     def take(self, told: Sequence[Told]) -> list[Kind | None]:
         """What each piece of news came to be for its person; None if it is nothing new, or they asked anew since.
 
