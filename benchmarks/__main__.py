@@ -26,6 +26,7 @@ NAMES = (
     "ticking",
     "preview",
     "assembling",
+    "serving",
 )
 
 
@@ -46,7 +47,7 @@ def main() -> int:
 
 def _rows(name: str, *, full: bool) -> Iterator[Row]:
     rows: Callable[..., Iterator[Row]] = import_module(f"benchmarks.{name}").rows
-    return rows(full=full) if name in ("engine", "ticking") else rows()
+    return rows(full=full) if name in ("engine", "importing", "ticking") else rows()
 
 
 def _confirmed_s() -> float:

@@ -188,6 +188,8 @@ def _privacy(newsletter: Newsletter) -> Iterator[Finding]:
     if settings.database.startswith("sqlite:///"):
         path = Path(settings.database.removeprefix("sqlite:///"))
         private[newsletter.workspace.relative(path)] = path
+    if newsletter.has_journal:
+        private[newsletter.workspace.relative(settings.journal)] = settings.journal
     exposed = [name for name, path in private.items() if git.would_commit(settings.root, path)]
     if exposed:
         lines = " ".join(f"/{name}" for name in exposed)

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _CHECK_S = 6.0  # a file of some gigabytes takes longer, and the doctor is no backup
 _SPARE_BYTES = 200 * 1024 * 1024  # beside a second copy of the file, which its journal may become
+_REMEMBERED = timedelta(days=30)  # that a lost journal is told of
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "")
 
 
@@ -46,6 +48,7 @@ def examine(newsletter: Newsletter, environment: Mapping[str, str]) -> Iterator[
     except NewsletterError as err:
         yield error("database", str(err), err.hint)
         return
+    troubles += _journal(newsletter, database)
     yield from troubles or [fine("database", f"{database.place}, {about}, {people:,} people")]
 
 
@@ -76,6 +79,19 @@ def _file(
         fix = "stop, keep a copy, and bring back the newest backup (docs/operations.md)"
         found.append(error("database", f"{path.name} is damaged", fix))
     return "checked", found
+
+
+def _journal(newsletter: Newsletter, database: Database) -> Iterator[Finding]:
+    """Whether the journal of departures beside a file is the one that always was there."""
+    if not (newsletter.has_journal and database.is_sqlite):
+        return
+    from newsletter.store.departures import other_journal_until
+
+    until = other_journal_until(database, newsletter.settings.journal)
+    if until and newsletter.clock() - until < _REMEMBERED:
+        detail = f"the journal of departures is a new one; another was used until {until:%Y-%m-%d}"
+        fix = "add its lines to this one, or delete older backups: they do not know who left (docs/operations.md)"
+        yield warning("database", detail, fix)
 
 
 def _readable(path: Path) -> Iterator[Finding]:

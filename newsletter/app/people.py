@@ -9,6 +9,7 @@ from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, Rejected
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.errors import NotFound
+from newsletter.store.consenting import SqlConsent
 from newsletter.store.entering import Rehearsal
 from newsletter.store.subscribers import SqlPeople
 from newsletter.usecases.enrol import ImportReport, import_people
@@ -52,6 +53,19 @@ class People:
     def everyone(self) -> Iterator[Subscriber]:
         """All people, in constant memory; whoever was forgotten is nobody."""
         return (person for person in self._people.everyone() if person.state is not State.ERASED)
+
+    def knows(self, address: str) -> bool:
+        """Whether somebody on the list has this address."""
+        return self._people.find(address) is not None
+
+    def leave(self, address: str, *, source: str) -> bool:
+        """Let the person with this address be gone, who asked for it; False if they were already. Raises NotFound."""
+        evidence = Evidence(at=self._clock(), how="leave", source=source)
+        return SqlConsent(self._database).leave(self.find(address).id, evidence=evidence)
+
+    def suppress(self, address: str, *, reason: str) -> None:
+        """Never mail this address again. Raises NewsletterError if it is none."""
+        self._people.suppress(address, reason=reason, now=self._clock())
 
     def consent_of(self, person: Subscriber) -> list[Evidence]:
         """The moves of a person's consent, oldest first."""

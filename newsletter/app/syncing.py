@@ -9,7 +9,6 @@ from datetime import timedelta
 from time import monotonic
 
 from newsletter.app.carriers import carrier, tells
-from newsletter.app.hearing import Hearing
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.news import Heard
 from newsletter.errors import NotFound
@@ -30,7 +29,6 @@ class Syncing:
         self._newsletter = newsletter
         self._sync = Sync(
             name=f"sync {' '.join(account)}",
-            listener=Hearing(newsletter),
             bookmarks=SqlBookmarks(newsletter.database),
             clock=newsletter.clock,
         )
@@ -41,9 +39,12 @@ class Syncing:
 
     def sync(self, *, stop: threading.Event, limit: timedelta | None = None) -> Heard:
         """What was heard until *stop* is set or *limit* is over. Raises NotFound where the provider tells nothing."""
+        from newsletter.app.hearing import Hearing  # which most ticks have no use for
+
         enough = _enough(stop, limit)
         with closing(self._carrier(stop)) as provider:
-            return self._newsletter.durably(lambda: self._sync.sync(provider, enough=enough))
+            listener = Hearing(self._newsletter)
+            return self._newsletter.durably(lambda: self._sync.sync(provider, listener, enough=enough))
 
     def rehearse(self, *, stop: threading.Event) -> dict[str, int]:
         """How much news of each kind there is."""
@@ -53,7 +54,7 @@ class Syncing:
     def _carrier(self, stop: threading.Event) -> Provider:
         settings = self._newsletter.settings
         if not tells(settings):
-            hint = "bounces come back as mail: newsletter inbox"
+            hint = "mailgun, ses and resend can; what smtp cannot deliver comes back as mail"
             raise NotFound(f"{settings.provider} cannot be asked who left or bounced", hint=hint)
         return carrier(settings, lanes=1, stop=stop.is_set, clock=self._newsletter.clock)
 

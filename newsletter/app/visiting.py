@@ -10,14 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from hashlib import sha256
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
+from newsletter.app.answering import CONFIRM
+from newsletter.app.forgetting import Forgetting
 from newsletter.audience.addresses import read_address
 from newsletter.audience.asking import WishKind
-from newsletter.audience.columns import LONGEST_NAME, read_text
-from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence
+from newsletter.audience.columns import LONGEST_NAME, read_text, read_zone
+from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence, version_of
 from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSource
 from newsletter.errors import LinkInvalid, StoreError
 from newsletter.store.chronicle import SqlChronicle
@@ -29,9 +30,10 @@ from newsletter.store.wishes import SqlWishes
 if TYPE_CHECKING:
     from newsletter.app.newsletter import Newsletter
 
-# The purposes of the signed words in links.
-CONFIRM, PREFERENCES, ME, UNDO = "confirm", "preferences", "me", "undo"
+# The purposes of the signed words in links, beside those that mails are sent with.
+PREFERENCES, UNDO = "preferences", "undo"
 
+_PAGES = "the pages"
 REST = timedelta(weeks=4)
 LONGEST_REST = timedelta(days=365)
 _PARTS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
@@ -59,10 +61,14 @@ class Left:
 
 
 @cache
-def zones() -> Mapping[str, tuple[str, ...]]:
-    """The names of time zones by part of the world; old names too, since browsers still say them."""
+def zones() -> Mapping[str, Mapping[str, str]]:
+    """The time zones by part of the world, with what each is called; old names too, since browsers still say them."""
     names = sorted(available_timezones())
-    return {part: tuple(name for name in names if name.startswith(f"{part}/")) for part in _PARTS}
+    return {part: {name: _place(name) for name in names if name.startswith(f"{part}/")} for part in _PARTS}
+
+
+def _place(zone: str) -> str:
+    return zone.partition("/")[2].replace("_", " ")
 
 
 class Visiting:
@@ -85,7 +91,7 @@ class Visiting:
         told = {
             "first_name": _name(details.first_name),
             "tags": sorted(details.interests & {*self.settings.interests}),
-            "zone": details.zone if _is_zone(details.zone) else "",
+            "zone": read_zone(details.zone) or "",
             "text": self.agreement_digest,
         }
         self._wishes.add(WishKind.JOIN, normal, told, now=self._newsletter.clock())
@@ -94,10 +100,14 @@ class Visiting:
         """Queue that somebody wants a link to their own page. Raises BadAddress, as `ask_to_join` does."""
         self._wishes.add(WishKind.LINK, read_address(address), {}, now=self._newsletter.clock())
 
+    def ask_for_nothing(self) -> None:
+        """Queue a wish of nobody's, which comes to nothing: who is refused unseen cannot tell by the time it took."""
+        self._wishes.add(WishKind.LINK, "", {}, now=self._newsletter.clock())
+
     @property
     def agreement_digest(self) -> str:
         """What stands in the evidence for the text that people agree to."""
-        return sha256(self.settings.signup_agreement.encode()).hexdigest()[:16]
+        return version_of(self.settings.signup_agreement)
 
     # Whom a link belongs to
 
@@ -133,7 +143,7 @@ class Visiting:
         return Left(person=person, undo=undo)
 
     def rest(self, token: str) -> tuple[Subscriber, date] | None:
-        """Let whoever has *token* have no letter for some weeks; them and the first day after. None if they get none."""
+        """Let whoever has *token* have a rest of some weeks; them and the day it ends. None if they get no letter."""
         person = self._consent.by_token(token)
         if person is None or person.state is not State.ACTIVE:
             return None
@@ -184,7 +194,7 @@ class Visiting:
     def change(self, person: Subscriber, details: Details) -> None:
         """Keep what a person says of themselves; tags that are no interests stay as they are."""
         kept = person.tags - {*self.settings.interests}
-        zone = details.zone if _is_zone(details.zone) else None
+        zone = read_zone(details.zone)
         self._consent.change(
             person.id,
             {
@@ -237,6 +247,10 @@ class Visiting:
             ],
         }
 
+    def erase(self, person: Subscriber) -> None:
+        """Forget a person. Raises NewsletterError while a letter to them is being handed over."""
+        Forgetting(self._newsletter).forget(person.address, how="page", source=_PAGES)
+
     def is_well(self) -> bool:
         """Whether the database answers."""
         try:
@@ -246,7 +260,7 @@ class Visiting:
         return True
 
     def _evidence(self, how: str) -> Evidence:
-        return Evidence(at=self._newsletter.clock(), how=how, source="the pages", text=self.agreement_digest)
+        return Evidence(at=self._newsletter.clock(), how=how, source=_PAGES, text=self.agreement_digest)
 
     def _zone(self, name: str | None) -> ZoneInfo:
         return ZoneInfo(name or self.settings.timezone)
@@ -254,10 +268,6 @@ class Visiting:
 
 def _begin_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def _is_zone(name: str) -> bool:
-    return any(name in names for names in zones().values())
 
 
 def _name(typed: str) -> str:

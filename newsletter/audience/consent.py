@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 from newsletter.audience.subscriber import State
 from newsletter.errors import IllegalMove
@@ -36,6 +37,11 @@ def move(old: State, new: State) -> State:
         msg = f"consent cannot go from {old} to {new}"
         raise IllegalMove(msg)
     return new
+
+
+def version_of(text: str) -> str:
+    """What stands in the evidence for a text that people agree to."""
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "People": {
         "subscribers": (
             "newsletter.cli.subscribers:subscribers",
-            "The list: import, export, add, show, stats, segments.",
+            "The list: import, export, add, show, leave, suppress, forget, stats, segments.",
         ),
         "inbox": ("newsletter.cli.inbox:inbox", "Read the mailbox: who leaves, what bounced, who complained."),
         "sync": ("newsletter.cli.sync:sync", "Hear from the provider who left, bounced or complained."),

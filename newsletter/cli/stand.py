@@ -49,7 +49,9 @@ def explain(newsletter: Newsletter, address: str, issue: str | None, message: bo
 
     Example: newsletter explain zoe@example.org 2026-11-23-renew-your-goals
     """
-    person = People(newsletter).find(address)
+    everyone = People(newsletter)
+    person = everyone.find(address)
+    last = everyone.consent_of(person)[-1]
     stories = Sending(newsletter).explain(person, issue)
     if message:
         _print_message(newsletter, person, stories, issue)
@@ -59,6 +61,8 @@ def explain(newsletter: Newsletter, address: str, issue: str | None, message: bo
             {
                 "subscriber": person.id,
                 "state": person.state,
+                "since": last.at,
+                "because": last.source,
                 "letters": [
                     {
                         "issue": story.issue_id,
@@ -75,7 +79,8 @@ def explain(newsletter: Newsletter, address: str, issue: str | None, message: bo
             }
         )
         return
-    click.echo(f"Subscriber {person.id} is {person.state}{', suppressed' if person.suppressed else ''}.")
+    suppressed = ", suppressed" if person.suppressed else ""
+    click.echo(f"Subscriber {person.id} is {person.state} since {instant(last.at)}{suppressed}: {last.source}")
     if not stories:
         click.echo("No planned letter knows them yet.")
     for story in stories:

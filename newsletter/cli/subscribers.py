@@ -1,11 +1,9 @@
-"""People: subscribers import, export, add, show, stats, segments."""
+"""People: subscribers import, export, add, stats, and what is done with one of them or with segments."""
 
 from __future__ import annotations
 
 import csv
 import io
-from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,17 +13,15 @@ from newsletter.audience.columns import read_zone
 from newsletter.audience.importing import Noted, Rejected
 from newsletter.audience.listing import read_list
 from newsletter.cli.lists import export, import_
-from newsletter.cli.output import instant, json_option, people, print_json, print_table, say, with_newsletter
+from newsletter.cli.output import json_option, people, print_json, print_table, say, with_newsletter
+from newsletter.cli.person import forget, leave, show, suppress
 from newsletter.cli.segments import segments
 from newsletter.errors import NewsletterError
-
-if TYPE_CHECKING:
-    from newsletter.audience.subscriber import Subscriber
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def subscribers() -> None:
-    """The list: import, export, add, show, stats, segments."""
+    """The list: import, export, add, show, leave, suppress, forget, stats, segments."""
 
 
 @subscribers.command()
@@ -69,59 +65,6 @@ def _as_csv(address: str, name: str, first_name: str, timezone: str) -> list[str
 
 
 @subscribers.command()
-@click.argument("address")
-@json_option
-@with_newsletter
-def show(newsletter: Newsletter, address: str, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
-    """Show what is known of one person, and the evidence of their consent."""
-    everyone = People(newsletter)
-    person = everyone.find(address)
-    history = everyone.consent_of(person)
-    data = _known(person)
-    if as_json:
-        print_json(
-            {
-                **data,
-                "consent": [
-                    {"at": each.at, "state": each.state, "how": each.how, "source": each.source} for each in history
-                ],
-            }
-        )
-        return
-    print_table(("", ""), [(key.replace("_", " "), _shown(value)) for key, value in data.items() if value])
-    print_table(
-        ("when", "became", "by", "evidence"),
-        [(instant(each.at), each.state or "", each.how, each.source) for each in history],
-    )
-
-
-def _known(person: Subscriber) -> dict[str, object]:
-    return {
-        "id": person.id,
-        "address": person.address,
-        "name": person.name,
-        "first_name": person.first_name,
-        "state": person.state.value,
-        "suppressed": person.suppressed,
-        "paused_until": person.paused_until,
-        "frequency": person.frequency.value,
-        "timezone": person.zone,
-        "timezone_from": person.zone_source.value,
-        "language": person.language,
-        "tags": sorted(person.tags),
-        "fields": dict(person.attributes),
-    }
-
-
-def _shown(value: object) -> str:
-    if isinstance(value, datetime):
-        return instant(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name}: {each}" for name, each in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
-
-
-@subscribers.command()
 @json_option
 @with_newsletter
 def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - click passes it by name
@@ -136,6 +79,5 @@ def stats(newsletter: Newsletter, as_json: bool) -> None:  # noqa: FBT001 - clic
     say(f"{people(sum(counts.values()))} in all.")
 
 
-subscribers.add_command(import_)
-subscribers.add_command(export)
-subscribers.add_command(segments)
+for command in (import_, export, show, leave, suppress, forget, segments):
+    subscribers.add_command(command)

@@ -18,14 +18,14 @@ _STATUSES = {
     "complained": Status.COMPLAINED,
 }
 
-# Why a letter came back for good. Everything else is about a day or a sender, such as a full mailbox or a blocked
-# network.
-_FAILURES = {
+# Why Mailgun gave up. That we are blocked says nothing of an address; any other reason, as a full mailbox, says little.
+_FAILURES: dict[str, Kind | None] = {
     "bounce": Kind.HARD,
     "delayed-bounce": Kind.HARD,
     "suppress-bounce": Kind.HARD,
     "suppress-unsubscribe": Kind.LEFT,
     "suppress-complaint": Kind.COMPLAINED,
+    "espblock": None,
 }
 
 

@@ -31,9 +31,11 @@ LISTS = {
 _EVENTS = {"unsubscribed": Kind.LEFT, "complained": Kind.COMPLAINED}
 
 
-def pages(walk: Walk, *, domain: str, turned: Turned, late: timedelta, kept_for: timedelta) -> Iterator[Page]:
+def pages(
+    walk: Walk, *, now: datetime, domain: str, turned: Turned, late: timedelta, kept_for: timedelta
+) -> Iterator[Page]:
     """The pages of news since; events may come so *late*, and are *kept_for* so long."""
-    complete = walk.began - late  # up to here the events are all there
+    complete = now - late  # up to here the events are all there
     if walk.at or walk.began - walk.since > kept_for:
         names = list(LISTS)
         for name in names[names.index(walk.at) if walk.at in names else 0 :]:

@@ -8,6 +8,7 @@ means: a batch whose sender died settles by looking.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -85,6 +86,17 @@ class Outbox:
             fix = "give yourself access, or set [outbox] folder to another one"
             yield Look(what="provider", ok=False, detail=f"{place} cannot be written", fix=fix)
 
+    def forget(self, address: str) -> int:
+        """How many messages to *address*, as it is kept, were deleted; that they were sent, the journals still know."""
+        # As a word of its own: other people's addresses may begin or end with it.
+        word = re.escape(address.encode())
+        named = re.compile(rb"(?<![^\s<,:])%b(?![^\s>,])" % word, re.IGNORECASE)
+        with self._telling():
+            found = [path for path in self._folder.rglob("*.eml") if named.search(_head(path))]
+            for path in found:
+                path.unlink()
+        return len(found)
+
     def close(self) -> None:
         """Nothing is open between two batches."""
 
@@ -118,6 +130,14 @@ class Outbox:
 # and says nothing.
 _WRITTEN = ".written"
 _LINE_BYTES = 256  # more than a line has
+
+_HEAD_BYTES = 16 * 1024  # of a message, more than its header has
+
+
+def _head(path: Path) -> bytes:
+    """The header of a message."""
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES).partition(b"\r\n\r\n")[0]
 
 
 def _file(ref: str) -> str:

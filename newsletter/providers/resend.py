@@ -17,7 +17,7 @@ from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, bearer, conn
 from newsletter.providers.records import text_of
 from newsletter.providers.resend_events import read_event
 from newsletter.providers.resend_suppressions import OVERLAP, following, page_path, read_suppression
-from newsletter.providers.walk import Page, Walk, heard, items, patiently, read_walk, walked
+from newsletter.providers.walk import Page, Walk, heard, items, patiently, walked
 from newsletter.providers.wording import json_lines, label, mailbox, unfolded
 
 BATCH = 100
@@ -91,7 +91,7 @@ class Resend:
 
     def departures(self, after: str, *, now: datetime) -> Iterator[Page]:
         """Who came onto the suppression list since."""
-        return walked(read_walk(after, now=now), self._suppressed, overlap=OVERLAP)
+        return walked(after, self._suppressed, now=now, overlap=OVERLAP)
 
     def examine(self) -> Iterator[Look]:
         """Whether the key is right and a domain is verified. What is left of the quota, Resend does not tell."""
@@ -115,7 +115,7 @@ class Resend:
 
     def _suppressed(self, walk: Walk) -> tuple[list[News], str] | None:
         """A page of the suppression list; None if the entry that it follows is not there any more."""
-        answer = patiently(self._http, page_path(walk), too_fast=lambda each: _name(each) == "rate_limit_exceeded")
+        answer = patiently(self._http, page_path(walk))
         if walk.at and answer.status in (400, 404, 422):
             return None
         if answer.status != 200:

@@ -19,7 +19,7 @@ from newsletter.providers.ses_events import read_event, unwrapped
 from newsletter.providers.ses_signing import signer
 from newsletter.providers.ses_suppressions import OVERLAP, page_path, read_suppression
 from newsletter.providers.verdict import Meaning, Rule, judge
-from newsletter.providers.walk import Page, Walk, heard, items, patiently, read_walk, walked
+from newsletter.providers.walk import Page, Walk, heard, items, patiently, walked
 from newsletter.providers.wording import json_lines
 
 _MANY = 10  # entries of which not all have a bad address
@@ -73,7 +73,7 @@ class Ses:
 
     def departures(self, after: str, *, now: datetime) -> Iterator[Page]:
         """Who came onto the account's suppression list since."""
-        return walked(read_walk(after, now=now), self._suppressed, overlap=OVERLAP)
+        return walked(after, self._suppressed, now=now, overlap=OVERLAP)
 
     def examine(self) -> Iterator[Look]:
         """Whether the account may send to everybody, and what is left of its quota and how fast it may send."""
@@ -84,6 +84,7 @@ class Ses:
         yield _production(account, self._region)
         yield _sending(account)
         yield _quota(within(account, "SendQuota"))
+        yield from _unlisted(account)
         listed = self._http.get("/v2/email/identities?PageSize=1000")
         if listed.status == 200:  # keys that only send may not ask
             yield _identities(listed.record, self._region)
@@ -98,7 +99,7 @@ class Ses:
         if walk.at and _type(answer) == "InvalidNextTokenException":
             return None
         if answer.status != 200:
-            raise _unread(answer)
+            raise _error(_judged(answer), answer)
         records = items(answer, "SuppressedDestinationSummaries", of="SES")
         return heard(records, read_suppression, now=walk.began), text_of(answer.record, "NextToken")
 
@@ -197,6 +198,14 @@ def _quota(quota: Record) -> Look:
     return Look(what="quota", ok=ok, detail=f"ses: {left}, {rate:g} a second", fix=fix)
 
 
+def _unlisted(account: Record) -> Iterator[Look]:
+    """A look where the account keeps no list of those who bounced or complained, which is then nowhere to be read."""
+    kept = within(account, "SuppressionAttributes").get("SuppressedReasons")
+    if isinstance(kept, list) and not {"BOUNCE", "COMPLAINT"} <= {str(reason) for reason in kept}:
+        fix = "turn the suppression list of the account on in SES, for bounces and for complaints"
+        yield Look(what="suppression", ok=False, detail="ses does not keep who bounced and who complained", fix=fix)
+
+
 def _identities(listed: Record, region: str) -> Look:
     found = listed.get("EmailIdentities")
     domains = [
@@ -234,14 +243,6 @@ def _error(rule: Rule, answer: Answer) -> NewsletterError:
     if rule.meaning in (Meaning.DOUBT, Meaning.ROW):  # to a question, that is: nothing was to be sent
         return ProviderBusy(text, hint="try again later", wait=answer.wait)
     return rule.error(text, wait=answer.wait)
-
-
-def _unread(answer: Answer) -> NewsletterError:
-    """What it means that the suppression list may not be read: sending needs no right to it."""
-    err = _error(_judged(answer), answer)
-    if _type(answer).startswith("AccessDenied"):
-        err.hint = "allow these keys ses:ListSuppressedDestinations, then: newsletter sync"
-    return err
 
 
 def _all(entries: Sequence[Entry], status: Status, reason: str) -> Iterator[Receipt]:

@@ -12,6 +12,7 @@ _QUOTA = "SES counts the last 24 hours: it goes on as they pass; ask AWS to rais
 _RATE = "lower provider.rate to what SES allows a second, see: newsletter doctor"
 _KEYS = "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and that ses.region is right"
 _RIGHTS = "give these keys ses:SendBulkEmail, ses:SendEmail, ses:SendBulkTemplatedEmail and ses:SendTemplatedEmail"
+_READING = "allow these keys ses:ListSuppressedDestinations, then: newsletter sync"
 _ACCOUNT = "open the SES console: AWS has stopped this account's sending and says there why"
 _SENDER = "verify the sender's domain in SES, in ses.region; in the sandbox every recipient has to be verified too"
 _SET = "check ses.configuration_set: it has to exist in ses.region"
@@ -41,6 +42,7 @@ ERRORS: tuple[Rule, ...] = (
     Rule(("MessageRejected",), r"not verified", Meaning.SETUP, _SENDER),
     Rule(("MessageRejected",), r"", Meaning.SETUP, "SES refuses what the letter contains: mend and approve it again"),
     Rule(("NotFoundException", 404), r"", Meaning.SETUP, _SET),
+    Rule(("AccessDeniedException", "AccessDenied", "NotAuthorized"), r"ListSuppressed", Meaning.SETUP, _READING),
     Rule(("AccessDeniedException", "AccessDenied", "NotAuthorized"), r"", Meaning.SETUP, _RIGHTS),
     Rule(
         ("ExpiredTokenException", "ExpiredToken"), r"", Meaning.SETUP, "the session's keys have expired: get new ones"

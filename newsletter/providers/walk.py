@@ -24,6 +24,8 @@ EVER = datetime(2000, 1, 1, tzinfo=UTC)  # before anything that a provider can t
 _TRIES, _SLOWER_S, _MOST_S = 4, 1.0, 10.0
 _LOOK_S = 0.1
 
+GOES_ON_FOR = timedelta(hours=20)  # a walk that was broken off; a provider does not know its places for ever
+
 Page = tuple[Sequence[News], str]  # news, and where the walk is after it
 
 
@@ -40,6 +42,9 @@ class Walk:
         return f"{self.since.isoformat()} {self.began.isoformat()} {self.at}" if self.at else self.since.isoformat()
 
 
+Read = Callable[[Walk], tuple[Sequence[News], str] | None]
+
+
 def read_walk(bookmark: str, *, now: datetime) -> Walk:
     """The walk that a bookmark tells of; from the very beginning where it cannot be read, or is from the future."""
     since, _, rest = bookmark.partition(" ")
@@ -47,23 +52,21 @@ def read_walk(bookmark: str, *, now: datetime) -> Walk:
     known, begun = read_instant(since), read_instant(began)
     if known is None or known > now:
         return Walk(began=now)
-    return Walk(since=known, began=begun, at=at) if begun and at else Walk(since=known, began=now)
+    if begun is None or not timedelta(0) <= now - begun < GOES_ON_FOR:
+        return Walk(since=known, began=now)
+    return Walk(since=known, began=begun, at=at)
 
 
-def walked(
-    walk: Walk, read: Callable[[Walk], tuple[Sequence[News], str] | None], *, overlap: timedelta
-) -> Iterator[Page]:
-    """The pages of *walk*, where *read* gives the news of one and what the next is called; nothing after the last.
+def walked(after: str, read: Read, *, now: datetime, overlap: timedelta) -> Iterator[Page]:
+    """The pages behind the bookmark *after*, where *read* gives the news of one and what the next is called.
 
-    Where it gives None, the page is not known any more, and the walk begins again. Raises ProviderBusy where there is
-    no end.
+    That is nothing after the last; and where it gives None, the page is not known any more, and the walk begins again.
+    One that was broken off is followed by one to this day. Raises ProviderBusy where there is no end.
     """
-    return bounded(_walked(walk, read, overlap))
+    return bounded(_walked(read_walk(after, now=now), read, now, overlap))
 
 
-def _walked(
-    walk: Walk, read: Callable[[Walk], tuple[Sequence[News], str] | None], overlap: timedelta
-) -> Iterator[Page]:
+def _walked(walk: Walk, read: Read, now: datetime, overlap: timedelta) -> Iterator[Page]:
     seen = {walk.at}
     while True:
         found = read(walk)
@@ -71,14 +74,18 @@ def _walked(
             walk = replace(walk, at="")
             continue
         news, following = found
-        if not following:
-            yield news, str(Walk(since=max(walk.since, walk.began - overlap), began=walk.began))
-            return
-        if following in seen:
+        if following and following in seen:
             raise ProviderBusy("the provider's list goes in a circle", hint="try again later")
-        seen.add(following)
-        walk = replace(walk, at=following)
+        if following:
+            seen.add(following)
+            walk = replace(walk, at=following)
+            yield news, str(walk)
+            continue
+        over, walk = walk, Walk(since=max(walk.since, walk.began - overlap), began=now)
         yield news, str(walk)
+        if over.began == now:
+            return
+        seen = {""}
 
 
 def bounded(pages: Iterator[Page]) -> Iterator[Page]:

@@ -25,7 +25,7 @@ from newsletter.store.entering import change_state, pepper
 from newsletter.store.erasing import SqlErasure, erase
 from newsletter.store.journal import SUPPRESSED, Announced, Departure, Journal, announced
 from newsletter.store.kinds import epoch, instant
-from newsletter.store.tables import consent_events, subscribers, suppressions
+from newsletter.store.tables import bookmarks, consent_events, subscribers, suppressions
 
 T = TypeVar("T")
 
@@ -89,6 +89,14 @@ def keep_journal(db: Database, path: Path, *, now: datetime) -> int:
 
 
 _BOOKMARK = "journal of departures "
+
+
+def other_journal_until(db: Database, path: Path) -> datetime | None:
+    """When this database last knew another journal than the one at *path*; None if it never did."""
+    with db.reading() as connection:
+        ours = _BOOKMARK + Journal(path, newsletter=fingerprint(connection)).name()
+        others = bookmarks.c.name.startswith(_BOOKMARK) & (bookmarks.c.name != ours)
+        return connection.execute(select(func.max(bookmarks.c.at)).where(others)).scalar()
 
 
 def _keep(journal: Journal, connection: Connection) -> None:

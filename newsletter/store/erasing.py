@@ -79,6 +79,11 @@ class SqlErasure:
             erase(connection, person, evidence=evidence)
             return Forgotten(on_list=True, letters=len(handed_over), last_at=max(handed_over, default=None))
 
+    @property
+    def leaves_nothing(self) -> bool:
+        """Whether `scrub` can see to it that nothing is left in the files."""
+        return self._db.is_sqlite
+
     def scrub(self, *, patience_s: float = 10.0) -> bool:
         """Let what was erased be gone from the database's own files too; False if others kept us from it so long.
 

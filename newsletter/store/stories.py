@@ -21,6 +21,7 @@ from newsletter.store.tables import (
     moves,
     outcomes,
     revisions,
+    soft_bounces,
 )
 
 _Row = Row[*tuple[Any, ...]]
@@ -82,6 +83,8 @@ STORIES = (
         batches.c.state,
         batches.c.settling,
         batches.c.claimed_at,
+        soft_bounces.c.at.label("soft_at"),
+        soft_bounces.c.reason.label("soft_reason"),
     )
     .join_from(issues, deliveries, deliveries.c.issue_no == issues.c.no)
     .join(
@@ -89,6 +92,12 @@ STORIES = (
         and_(batches.c.issue_no == issues.c.no, batches.c.lo <= deliveries.c.seq, batches.c.hi > deliveries.c.seq),
     )
     .outerjoin(outcomes, and_(outcomes.c.issue_no == issues.c.no, outcomes.c.seq == deliveries.c.seq))
+    .outerjoin(
+        soft_bounces,
+        and_(
+            soft_bounces.c.issue_no == deliveries.c.issue_no, soft_bounces.c.subscriber_id == deliveries.c.subscriber_id
+        ),
+    )
     .join(revisions, and_(revisions.c.issue_no == issues.c.no, revisions.c.revision == _revision))
     .where(deliveries.c.issue_no.in_(select(issues.c.no)))
 )
@@ -124,6 +133,8 @@ def _planned(
             steps.append(Step(at=change.at, what=_told(change.new, change.reason)))
     if row.status is not None:
         steps.append(Step(at=row.at, what=_told(row.status, row.reason)))
+    if row.soft_at is not None:
+        steps.append(Step(at=row.soft_at, what=_told("counts as a soft bounce", row.soft_reason)))
     steps += _decisions(row, changes, decided)
     status = _status(row, not_before=not_before)
     reason = row.cancelled if status is Status.CANCELLED else row.reason or ""

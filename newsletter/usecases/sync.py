@@ -41,7 +41,6 @@ class Sync:
     """Reads one provider's account, which is called *name*."""
 
     name: str
-    listener: Listener
     bookmarks: Bookmarks
     clock: Callable[[], datetime]
 
@@ -50,11 +49,11 @@ class Sync:
         until = self.bookmarks.read(f"{self.name} again")
         return not until or self.clock() >= datetime.fromisoformat(until)
 
-    def sync(self, provider: Provider, *, enough: Callable[[], bool]) -> Heard:
+    def sync(self, provider: Provider, listener: Listener, *, enough: Callable[[], bool]) -> Heard:
         """What was heard; some of it is left for the next time where it was *enough*."""
         again = EVERY
         try:
-            return self._read(provider, enough=enough)
+            return self._read(provider, listener, enough=enough)
         except ProviderBusy as err:
             again = max(EVERY, err.wait or EVERY)
             raise
@@ -65,10 +64,10 @@ class Sync:
             now = self.clock()
             self.bookmarks.write(f"{self.name} again", (now + again).isoformat(), now=now)
 
-    def _read(self, provider: Provider, *, enough: Callable[[], bool]) -> Heard:
+    def _read(self, provider: Provider, listener: Listener, *, enough: Callable[[], bool]) -> Heard:
         heard = Heard()
         for news, position in provider.departures(self.bookmarks.read(self.name), now=self.clock()):
-            heard = _sum(heard, self.listener.hear(news))
+            heard = _sum(heard, listener.hear(news))
             self.bookmarks.write(self.name, position, now=self.clock())
             if enough():
                 break

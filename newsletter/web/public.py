@@ -19,7 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.visiting import Visiting
-from newsletter.errors import SettingsError, StoreError
+from newsletter.errors import NewsletterError, SettingsError
 from newsletter.settings.read import FILE, find_root, read_settings
 from newsletter.web.public_choosing import choosing
 from newsletter.web.public_desk import Desk, Link
@@ -97,8 +97,8 @@ def public_app(desk: Desk, *, colours: str) -> Flask:
             response.headers.extend((name, value) for name, value in problem.get_headers() if name == "Allow")
         return response
 
-    @app.errorhandler(StoreError)
-    def busy(problem: StoreError) -> Response:
+    @app.errorhandler(NewsletterError)
+    def busy(problem: NewsletterError) -> Response:
         app.logger.error("%s", problem)
         return _refusal(desk, 503)
 
@@ -117,7 +117,8 @@ def _shared(desk: Desk, colours: str) -> Blueprint:
         response = Response(assets[name], mimetype=_ASSETS.get(name, "text/css"))
         response.headers["Cache-Control"] = f"public, max-age={_ASSET_LIFE_S}"
         response.add_etag()
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     @shared.get("/robots.txt")
     def robots() -> Response:
@@ -141,8 +142,11 @@ def _refusal(desk: Desk, code: int) -> Response:
 
 def _colours(newsletter: Newsletter) -> str:
     """The palette of the newsletter's theme as a style sheet; a colour that it does not name stays ours."""
-    text = newsletter.workspace.optional(f"templates/{newsletter.settings.theme}/theme.toml") or ""
-    palette = tomllib.loads(text).get("colours", {})
+    path = f"templates/{newsletter.settings.theme}/theme.toml"
+    try:
+        palette = tomllib.loads(newsletter.workspace.optional(path) or "").get("colours", {})
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(str(err), at=path) from err
 
     def rules(light: str) -> str:
         named = palette.get(light, {}).items()

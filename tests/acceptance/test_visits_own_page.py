@@ -109,7 +109,9 @@ def test_a_pause_ends_when_its_day_begins_where_the_reader_is(house: House, link
     assert house.known("ada.example@example.org").paused_until is None
 
 
-@pytest.mark.parametrize("day", ["2026-11-23", "2020-01-01", "2027-11-24", "9999-12-31", "tomorrow", "2026-12-24T00:00"])
+@pytest.mark.parametrize(
+    "day", ["2026-11-23", "2020-01-01", "2027-11-24", "9999-12-31", "tomorrow", "2026-12-24T00:00"]
+)
 def test_a_day_that_cannot_be_meant_is_asked_again(house: House, link: str, day: str) -> None:
     before = house.dump()
     answer = house.post(link, **FORM, paused_until=day)
@@ -117,6 +119,15 @@ def test_a_day_that_cannot_be_meant_is_asked_again(house: House, link: str, day:
     assert "Choose a day after today" in answer.text
     assert 'value="Zoë"' in answer.text
     assert house.dump() == before
+
+
+def test_what_the_form_does_not_offer_to_others_is_kept_for_who_has_it(house: House) -> None:
+    link = house.own_page(house.person(language="fr", zone="Etc/GMT+5"))
+    page = house.get(link).text
+    assert '<option value="Etc/GMT+5" selected>' in page
+    assert '<option value="fr" lang="fr" selected>' in page
+    house.post(link, language="fr", zone="Etc/GMT+5")
+    assert (house.known().language, house.known().zone) == ("fr", "Etc/GMT+5")
 
 
 @pytest.mark.parametrize(

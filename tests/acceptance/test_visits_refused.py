@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as bounds
 from hypothesis import strategies as st
 from werkzeug.datastructures import FileStorage
-from werkzeug.test import Client, TestResponse
+from werkzeug.test import Client
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.audience.subscriber import State
@@ -53,7 +54,11 @@ def paths_of(house: House) -> dict[str, str]:
 
 def test_every_answer_is_sealed(house: House) -> None:
     for name, path in paths_of(house).items():
-        for answer in (house.get(path), house.client.post(path, base_url=SITE), house.client.options(path, base_url=SITE)):
+        for answer in (
+            house.get(path),
+            house.client.post(path, base_url=SITE),
+            house.client.options(path, base_url=SITE),
+        ):
             told = answer.headers
             policy = told["Content-Security-Policy"]
             assert policy.startswith("default-src 'none'; "), name
@@ -89,17 +94,24 @@ def test_the_themes_colours_go_over_ours(tmp_path: Path) -> None:
     newsletter = found(tmp_path / "letters")
     theme = tmp_path / "letters" / "templates" / "letter" / "theme.toml"
     theme.parent.mkdir(parents=True)
-    theme.write_text('[colours.light]\nviolet = "#123456"\nbad = "red; } body { x"\n[colours.dark]\nviolet = "#abcdef"\n')
+    theme.write_text(
+        '[colours.light]\nviolet = "#123456"\nbad = "red; } body { x"\n[colours.dark]\nviolet = "#abcdef"\n'
+    )
     sheet = Client(public_pages(newsletter)).get("/assets/colours.css", base_url=SITE).text
     assert "--violet: #123456;" in sheet
     assert "--violet: #abcdef;" in sheet.partition("dark")[2]
     assert "body" not in sheet
+    theme.write_text("[colours.light")
+    with pytest.raises(SettingsError):
+        public_pages(newsletter)
 
 
 # What is refused
 
 
-@pytest.mark.parametrize("host", ["evil.example", "letters.example.org.evil.example", "letters.example.org:8080", "", "[::1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "letters.example.org.evil.example", "letters.example.org:8080", "", "[::1"]
+)
 def test_another_name_is_not_answered(house: House, host: str) -> None:
     ada = house.person()
     before = house.dump()
@@ -132,7 +144,9 @@ def test_no_other_method_does_anything(house: House, method: str) -> None:
     assert house.dump() == before
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/leave", "/leave/", "//leave/x", "/leave/x/y", "/assets/preview.js", "/assets/../words.toml"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/leave", "/leave/", "//leave/x", "/leave/x/y", "/assets/preview.js", "/assets/../words.toml"]
+)
 def test_what_is_not_there_says_what_to_do(house: House, path: str) -> None:
     answer = house.get(path)
     assert answer.status_code == 404
@@ -144,7 +158,7 @@ def test_too_much_is_refused_in_our_words(house: House, path: str) -> None:
     assert house.post(path, address="x" * 20_000).status_code == 413
     many = {f"f{number}": "x" for number in range(1200)}
     assert house.client.post(path, base_url=SITE, data=many, content_type="multipart/form-data").status_code == 413
-    answer = house.post(path, address=FileStorage(Path("/bin/sh").open("rb"), "a.txt"))
+    answer = house.post(path, address=FileStorage(BytesIO(b"x" * 20_000), "a.txt"))
     assert answer.status_code == 413
     assert "That is more than fits" in answer.text
 
@@ -251,7 +265,9 @@ def test_there_must_be_a_key_and_a_database_that_stays(tmp_path: Path) -> None:
 
 # Whatever anybody sends
 
-TEXTS = st.text(max_size=60) | st.sampled_from(["List-Unsubscribe", "One-Click", "A" * 32, "../..", "\x00", "%00", "2026-12-24"])
+TEXTS = st.text(max_size=60) | st.sampled_from(
+    ["List-Unsubscribe", "One-Click", "A" * 32, "../..", "\x00", "%00", "2026-12-24"]
+)
 NAMES = st.sampled_from(
     ["address", "first_name", "name", "interest", "zone", "language", "frequency", "paused_until", "word", "topic"]
 )
@@ -285,7 +301,7 @@ def open_all_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, list[
 
 
 @given(data=st.data())
-@bounds(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@bounds(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_that_is_sent_makes_it_stumble(open_all_day: tuple[House, list[str]], data: st.DataObject) -> None:
     house, paths = open_all_day
     known = st.sampled_from(paths)
@@ -294,7 +310,7 @@ def test_nothing_that_is_sent_makes_it_stumble(open_all_day: tuple[House, list[s
     path = data.draw(known | raw | mixed, label="path")
     if path.endswith("/erase"):
         path = path.removesuffix("erase")  # or there would be nobody left to ask for
-    answer: TestResponse = house.client.open(
+    answer = house.client.open(
         path,
         method=data.draw(st.sampled_from(["GET", "HEAD", "POST", "POST", "POST", "PUT", "OPTIONS"]), label="method"),
         base_url=SITE,

@@ -21,7 +21,7 @@ EVENTS = {
     "left": {"event": "unsubscribed"},
     "complained": {"event": "complained"},
     "bounced": {"event": "failed", "severity": "permanent", "reason": "bounce"},
-    "full": {"event": "failed", "severity": "temporary", "reason": "generic"},
+    "full": {"event": "failed", "severity": "permanent", "reason": "old"},
 }
 OPTION_BYTES = 16 * 1024
 

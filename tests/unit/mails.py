@@ -8,6 +8,7 @@ from functools import cache
 
 from newsletter.audience.asking import MailKind
 from newsletter.audience.subscriber import Subscriber
+from newsletter.delivery.message import Batch, Row
 from newsletter.usecases.fill import Filler, filler
 from newsletter.usecases.mail import Press, make_mail
 from tests.unit.letters import ROOT, SETTING, theme_files
@@ -42,3 +43,11 @@ def mail_filler(kind: MailKind, language: str = "en", theme: str = "letter", *, 
         mail_text(kind, language), path=path, kind=kind, language=language, newest=newest, press=press
     )
     return filler(edition, links_of, cut=cut)
+
+
+def mail_to(person: Subscriber, kind: MailKind, language: str, theme: str, *, at: datetime) -> tuple[bytes, str]:
+    """The whole message, and its page."""
+    fill = mail_filler(kind, language, theme)
+    row = Row(seq=1, ref="mail-0", address=person.address, name="", variant=0, values=fill.values(person, at=at))
+    message = Batch(letter=fill.letter, claimed_at=at, rows=(row,)).message(row)
+    return message, fill.letter.bodies[0].html.fill(row.values).decode()

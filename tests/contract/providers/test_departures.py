@@ -90,6 +90,14 @@ class TellingContract:
             after, _ = listen(make(), bookmark, now=NOW + timedelta(minutes=1))
             assert whom(before) | whom(after) == everybody
 
+    def test_after_a_walk_that_was_broken_off_comes_what_happened_since(self, cloud: Cloud, make: Made) -> None:
+        cloud.departed = self.crowd(8)
+        (first, bookmark), *_ = make().departures("", now=NOW)
+        cloud.departed.append(gone(self.told[0], "since", ago=timedelta(hours=-2)))
+        after, behind = listen(make(), bookmark, now=NOW + timedelta(hours=3))
+        assert len(whom([*first, *after])) == 9
+        assert datetime.fromisoformat(behind) > NOW + timedelta(hours=1)
+
     @pytest.mark.parametrize("fault", [DROP, HALF, SLOW, GARBAGE, RESET, FAIL])
     def test_an_answer_that_does_not_come_whole_is_told_and_heard_again(
         self, cloud: Cloud, make: Made, fault: str
@@ -220,9 +228,9 @@ class TestMailgun(TellingContract):
             ({"event": "failed", "severity": "permanent", "reason": "suppress-unsubscribe"}, Kind.LEFT),
             ({"event": "failed", "severity": "permanent", "reason": "suppress-complaint"}, Kind.COMPLAINED),
             ({"event": "failed", "severity": "permanent", "reason": "old"}, Kind.SOFT),
-            ({"event": "failed", "severity": "permanent", "reason": "espblock"}, Kind.SOFT),
-            ({"event": "failed", "severity": "temporary", "reason": "bounce"}, Kind.SOFT),
-            ({"event": "failed"}, Kind.SOFT),
+            ({"event": "failed", "severity": "permanent", "reason": "espblock"}, None),
+            ({"event": "failed", "severity": "temporary", "reason": "bounce"}, None),
+            ({"event": "failed"}, None),
             ({"event": "complained"}, Kind.COMPLAINED),
             ({"event": "unsubscribed"}, Kind.LEFT),
             ({"event": "opened"}, None),
@@ -288,7 +296,9 @@ class TestSes(TellingContract):
         assert len(whom(listen(make(), bookmark)[0])) == 5
 
     def test_keys_that_may_not_read_the_list_are_told_what_right_they_need(self, cloud: Cloud, make: Made) -> None:
-        cloud.question_answers.append(ses.error(403, "AccessDeniedException", "not authorized to perform this"))
+        cloud.question_answers.append(
+            ses.error(403, "AccessDeniedException", "not authorized to perform: ses:ListSuppressedDestinations")
+        )
         with pytest.raises(ProviderRefused) as caught:
             listen(make())
         assert "ses:ListSuppressedDestinations" in caught.value.hint

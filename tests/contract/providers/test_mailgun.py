@@ -40,12 +40,14 @@ def make(world: CloudWorld) -> Callable[..., Mailgun]:
         domain: str = DOMAIN,
         now: datetime = AT,
         sandbox: bool = False,
+        leave_by_provider: bool = False,
     ) -> Mailgun:
         return Mailgun(
             url=url or world.cloud.url,
             domain=domain,
             api_key=key,
             sandbox=sandbox,
+            leave_by_provider=leave_by_provider,
             stop=stop,
             clock=lambda: now,
             call_s=1,
@@ -342,6 +344,60 @@ def test_a_doctor_sees_what_is_wrong_with_the_domain(make) -> None:
         looks = list(make(url=cloud.url).examine())
     assert [(look.what, look.ok) for look in looks] == [("provider", False), ("unsubscribe tracking", False)]
     assert all(look.fix for look in looks)
+
+
+@pytest.mark.parametrize(
+    ("by_provider", "active", "footer", "fix"),
+    [
+        (False, False, "", ""),
+        (False, True, "", "turn unsubscribe tracking off"),
+        (True, False, "", "turn unsubscribe tracking on"),
+        (True, True, "", ""),
+        (True, True, '<a href="%unsubscribe_url%">', "empty both footers"),
+    ],
+)
+def test_a_doctor_sees_who_writes_how_to_leave(make, by_provider, active, footer, fix) -> None:
+    def answer(cloud: Cloud, call: Call) -> Reply:
+        if call.path.endswith("/tracking"):
+            told = {"active": active, "html_footer": footer, "text_footer": "\n"}
+            return Reply(200, {"tracking": {"unsubscribe": told}})
+        return mailgun(cloud, call)
+
+    with Cloud({"/": answer}) as cloud:
+        _, *looks = make(url=cloud.url, leave_by_provider=by_provider).examine()
+    assert [look.ok for look in looks] == ([False] if fix else [])
+    assert not looks or fix in looks[0].fix
+
+
+def test_a_letter_that_leaves_it_to_mailgun_has_its_link_and_no_header_of_ours(make, world) -> None:
+    batch = crowd(3)
+    headers = tuple(each for each in batch.letter.headers if not each[0].startswith("List-Unsubscribe"))
+    batch = replace(batch, letter=replace(batch.letter, headers=headers, leave_by_provider=True))
+    with pytest.raises(ProviderRefused, match="no way to leave"):
+        kept(make().send(batch))
+    assert world.calls() == 0
+    world.cloud.writes_leave = True
+    assert {each.status for each in kept(make().send(batch)).values()} == {Status.ACCEPTED}
+    for message in world.accepted():
+        assert 'href="%unsubscribe_url%"' in message.html
+        assert "%unsubscribe_url%" in message.text
+        assert not [name for name in message.headers if name.startswith("List-Unsubscribe")]
+    (call,) = world.cloud.sends
+    assert b"/leave/" not in call.body
+
+
+def test_a_mail_that_nobody_has_to_leave_does_not_ask_for_mailguns_link(make, world) -> None:
+    batch = crowd(1)
+    headers = tuple(each for each in batch.letter.headers if not each[0].startswith("List-Unsubscribe"))
+    kept(make().send(replace(batch, letter=replace(batch.letter, headers=headers))))
+    assert len(world.accepted()) == 1
+    assert "%unsubscribe_url%" not in world.accepted()[0].html
+
+
+def test_a_letter_cannot_bring_mailguns_link_for_leaving_itself(make, world) -> None:
+    with pytest.raises(ProviderRefused):
+        kept(make().send(two_variants(b"%unsubscribe_url%")))
+    assert world.calls() == 0
 
 
 def test_a_slash_at_the_end_of_the_address_changes_nothing(make, world) -> None:

@@ -18,7 +18,14 @@ from newsletter.store.wishes import SqlWishes
 from tests.contract.store.conftest import NOW, entry, evidence
 
 DAY = timedelta(days=1)
-TOLD = {"first_name": "Ana", "name": "Ana Example", "zone": "Asia/Tokyo", "language": "de", "tags": ["work"], "text": "v1"}
+TOLD = {
+    "first_name": "Ana",
+    "name": "Ana Example",
+    "zone": "Asia/Tokyo",
+    "language": "de",
+    "tags": ["work"],
+    "text": "v1",
+}
 
 
 def ask(store, address="ana@example.org", kind=WishKind.JOIN, *, now=NOW, **told) -> None:
@@ -81,6 +88,18 @@ def test_many_wishes_for_one_address_are_one_mail(store):
         ask(store, spelling)
     assert answer(store) == 3
     assert len(queued(store)) == 1
+
+
+def test_a_mail_that_waits_for_days_is_not_queued_again(store):
+    asked(store)
+    asked(store, now=NOW + 3 * DAY)
+    assert len(queued(store)) == 1
+
+
+def test_what_no_database_can_keep_stops_nobody(store):
+    asked(store, first_name="Ana\0\ud800Example", tags=["work", "No|Tag"], zone="", language="")
+    person = store.people.find("ana@example.org")
+    assert (person.first_name, person.tags, person.zone) == ("Ana Example", {"work"}, None)
 
 
 def test_who_left_is_asked_whether_they_want_to_come_back(store):

@@ -25,8 +25,8 @@ ACTIVE = {
     "Mailchimp": (
         (
             f"{_MAILCHIMP}\n"
-            'ana@example.org,Ana,Example,4,"2024-03-14 09:12:31",192.0.2.1,"2024-03-14 09:14:00",192.0.2.1,47.6,-122.2,-8,-7,'
-            'America/Los_Angeles,US,WA,"2024-03-14 09:14:00",55,89a,"a note","""Book Club"",""VIP"""'
+            'ana@example.org,Ana,Example,4,"2024-03-14 09:12:31",192.0.2.1,"2024-03-14 09:14:00",192.0.2.1,47.6,'
+            '-122.2,-8,-7,America/Los_Angeles,US,WA,"2024-03-14 09:14:00",55,89a,"a note","""Book Club"",""VIP"""'
         ),
         Entry(
             address="ana@example.org",
@@ -238,6 +238,17 @@ def test_twins_among_columns_that_nobody_uses_do_no_harm():
     header, row = ACTIVE["Mailchimp"][0].split("\n")
     (person,) = listing(f"{header},UNSUB_CAMPAIGN_ID,UNSUB_CAMPAIGN_ID\n{row},,\n")
     assert person.state is State.ACTIVE
+
+
+def test_a_field_called_state_is_no_state_where_another_column_is():
+    (person,) = listing(with_cell("Kit", "State", "California"))
+    assert person.state is State.ACTIVE
+
+
+def test_of_two_services_that_it_could_be_the_surer_one_is_taken():
+    found = recognised(["email_address", "euid", "optin_time", "first_name", "state", "created_at"])
+    assert found is not None
+    assert found.name == "Mailchimp"
 
 
 def test_broken_attributes_are_left_out_and_noted():

@@ -63,10 +63,10 @@ class World:
 
     @property
     def sync(self) -> Sync:
-        return Sync(name="here", listener=self, bookmarks=self, clock=lambda: self.now)
+        return Sync(name="here", bookmarks=self, clock=lambda: self.now)
 
     def run(self, *, enough: bool = False) -> Heard:
-        return self.sync.sync(cast("Provider", self), enough=lambda: enough)
+        return self.sync.sync(cast("Provider", self), self, enough=lambda: enough)
 
     def again(self) -> timedelta:
         return datetime.fromisoformat(self.marks["here again"]) - self.now
