@@ -12,8 +12,8 @@ from hashlib import blake2b
 
 from newsletter.app.hearing import Hearing
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.mailbag import Aside, read_mail
-from newsletter.audience.news import Heard, Kind, News
+from newsletter.delivery.mailbag import Aside, read_mail
+from newsletter.delivery.news import Heard, Kind, News
 from newsletter.errors import SettingsError
 from newsletter.settings.read import FILE
 from newsletter.sources.mailbox import Account, Mailbox

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.audience.bounce_causes import CAUSES, cause_of
-from newsletter.audience.mailbag import Aside, read_mail
-from newsletter.audience.news import Kind, News
+from newsletter.delivery.bounce_causes import CAUSES, cause_of
+from newsletter.delivery.mailbag import Aside, read_mail
+from newsletter.delivery.news import Kind, News
 from tests import mails
 from tests.mails import REF, TOKEN, dsn, plain, report
 
