@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from newsletter.audience.addresses import BadAddress, address_key
-from newsletter.audience.asking import FORGOTTEN_AFTER, Answer, Asker, MailKind, WishKind, answer_to
+from newsletter.audience.asking import FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
 from newsletter.audience.columns import is_tag
 from newsletter.audience.consent import Evidence
 from newsletter.audience.subscriber import State, ZoneSource
@@ -82,12 +82,13 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
     hashed = address_hash(key, pepper=pepper(connection))
     query = select(subscribers.c.id, subscribers.c.state).where(subscribers.c.address_key == key).with_for_update()
     person = connection.execute(query).first()
+    barred = select(suppressions.c.reason).where(suppressions.c.address_hash == hashed)
     asker = Asker(
         state=State(person.state) if person else None,
-        barred=connection.execute(_WHY_BARRED.where(suppressions.c.address_hash == hashed)).scalar() or "",
+        barred=connection.execute(barred).scalar() or "",
         mailed=_mailed(connection, person.id, now=now) if person else {},
     )
-    answer: Answer = answer_to(WishKind(wish.kind), asker, now=now)
+    answer = answer_to(WishKind(wish.kind), asker, now=now)
     details = _Details(json.loads(wish.details))
     number = person.id if person else 0
     if answer.joins:
@@ -97,9 +98,6 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
         change_state(connection, number, State.PENDING, evidence)
     if answer.mail:
         queue(connection, number, answer.mail, now=now)
-
-
-_WHY_BARRED = select(suppressions.c.reason)
 
 
 def _mailed(connection: Connection, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:

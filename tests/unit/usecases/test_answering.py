@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from newsletter.audience.asking import MailKind, MailState, OwnMail
+from newsletter.audience.asking import FORGOTTEN_AFTER, MailKind, MailState, OwnMail
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Block
 from newsletter.errors import IssueHasProblems, ProviderBusy, ProviderRefused, QuotaReached
-from newsletter.usecases.answering import GIVEN_UP, LATER, Answered, Answerer
+from newsletter.usecases.answering import LATER, Answered, Answerer
 from newsletter.usecases.fill import Filler
 from tests.conftest import NOW
 from tests.unit.mails import mail_filler
@@ -173,18 +173,29 @@ def test_what_the_provider_says_is_what_became_of_it(said: Status | None, state:
     assert [record[1] for record in world.records] == [state]
 
 
-@pytest.mark.parametrize("said", [Status.PLANNED, Receipt(seq=1, status=Status.DEFERRED, wait=timedelta(hours=2))])
-def test_what_did_not_leave_is_tried_again_later(said: Any) -> None:
-    world = World(mails=[mail()])
+HOURS = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "age", "wait"),
+    [
+        (Receipt(seq=1, status=Status.PLANNED), timedelta(0), LATER),
+        (Receipt(seq=1, status=Status.PLANNED), 999 * HOURS, LATER),  # what we put off ourselves is never lost
+        (Receipt(seq=1, status=Status.DEFERRED), timedelta(0), LATER),
+        (Receipt(seq=1, status=Status.DEFERRED), 4 * HOURS, 2 * HOURS),
+        (Receipt(seq=1, status=Status.DEFERRED, wait=3 * HOURS), 4 * HOURS, 3 * HOURS),
+    ],
+)
+def test_what_did_not_leave_is_tried_again_later(said: Receipt, age: timedelta, wait: timedelta) -> None:
+    world = World(mails=[mail(queued_at=NOW - age)])
     work(world, said)
-    wait = timedelta(hours=2) if isinstance(said, Receipt) else LATER
     assert world.records == [(1, MailState.QUEUED, "", NOW + wait)]
 
 
-def test_what_was_put_off_for_days_is_given_up() -> None:
-    world = World(mails=[mail(queued_at=NOW - GIVEN_UP)])
+def test_what_a_mailbox_does_not_take_for_two_weeks_is_given_up() -> None:
+    world = World(mails=[mail(queued_at=NOW - FORGOTTEN_AFTER)])
     work(world, Status.DEFERRED)
-    assert [record[1] for record in world.records] == [MailState.REFUSED]
+    assert world.records == [(1, MailState.REFUSED, "", NOW)]
 
 
 def test_after_one_in_doubt_no_more_leave_for_now() -> None:
