@@ -26,6 +26,7 @@ NAMES = (
     "ticking",
     "preview",
     "assembling",
+    "serving",
 )
 
 

@@ -1,8 +1,8 @@
 """A sender in a process of its own: `python -m benchmarks.sender DATABASE ISSUE BATCH_SIZE NOW CARRIER`.
 
 It says as JSON how it went. Everything is the program's own but the provider, which is one of CARRIERS: `building`
-builds each message and throws it away, `accepting` does not even look; `smtp:PORT` is SMTP in two lanes of two
-connections, and `mailgun:PORT` Mailgun in two lanes.
+builds each message and throws it away, `accepting` does not even look, `outbox` keeps each as a file until the end;
+`smtp:PORT` is SMTP in two lanes of two connections, and `mailgun:PORT` Mailgun in two lanes.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from newsletter.audience.links import Signer
 from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.message import Batch
+from newsletter.delivery.news import News
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
+from newsletter.providers.outbox import Outbox
 from newsletter.rendering.edition import read_edition
 from newsletter.store.controls import SqlControls
 from newsletter.store.db import connect
@@ -60,6 +63,15 @@ class Building:
 
     def read_events(self, data: bytes) -> Iterator[Event]:  # noqa: ARG002 - the port's signature
         """Nothing happens later."""
+        return iter(())
+
+    def departures(
+        self,
+        after: str,  # noqa: ARG002 - the port's signature
+        *,
+        now: datetime,  # noqa: ARG002
+    ) -> Iterator[tuple[Sequence[News], str]]:
+        """Nobody answers."""
         return iter(())
 
     def examine(self) -> Iterator[Look]:
@@ -131,6 +143,16 @@ def main(url: str, issue_id: str, batch_size: int, now: datetime, carrier: str) 
     }
 
 
+class Filing(Outbox):
+    """The outbox, in a folder that goes with the process."""
+
+    def __init__(self, batch_size: int) -> None:
+        """Take *batch_size* deliveries at a time."""
+        self._temporary = TemporaryDirectory(prefix="newsletter-outbox-")
+        super().__init__(Path(self._temporary.name))
+        self.batch_size = batch_size
+
+
 def _smtp(batch_size: int, port: int) -> Provider:
     from newsletter.providers.smtp import Smtp  # noqa: PLC0415 - it brings more than the others need
 
@@ -157,6 +179,7 @@ def _mailgun(batch_size: int, port: int) -> Provider:
 CARRIERS: dict[str, Callable[[int, int], Provider]] = {
     "building": lambda batch_size, _port: Building(batch_size),
     "accepting": lambda batch_size, _port: Accepting(batch_size),
+    "outbox": lambda batch_size, _port: Filing(batch_size),
     "smtp": _smtp,
     "mailgun": _mailgun,
 }

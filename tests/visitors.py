@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from werkzeug.test import Client
 
+from newsletter.app.answering import CONFIRM, ME
 from newsletter.app.newsletter import Newsletter
-from newsletter.app.visiting import CONFIRM, ME, PREFERENCES
+from newsletter.app.visiting import PREFERENCES
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry
 from newsletter.audience.subscriber import State, Subscriber

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -68,7 +68,7 @@ class Answering:
                 unconfirmed=self._unconfirmed,
                 gate=self._gate,
                 provider=provider,
-                fillers=self._filler,
+                fillers=_Mailroom(here, newest=self._mails.newest_letter(since=now - A_WEEK)).filler,
                 ref=lambda: f"mail-{secrets.token_hex(12)}",
                 confirmations_an_hour=settings.signup_per_hour,
                 welcome=settings.signup_welcome,
@@ -82,13 +82,21 @@ class Answering:
         """How many mails of the last two weeks stand where."""
         return self._mails.counts()
 
-    def _filler(self, mail: OwnMail) -> Filler:
-        return self._fillers(mail.kind, mail.person.language)
 
-    @cached_property
-    def _fillers(self) -> Callable[[MailKind, str], Filler]:
-        """A mail of each kind and language, made once."""
-        return lru_cache(maxsize=16)(self._made)
+class _Mailroom:
+    """Makes mails, each kind and language once, of what the workspace has now."""
+
+    def __init__(self, newsletter: Newsletter, *, newest: str | None) -> None:
+        """For *newsletter*; *newest* is the letter of this week, once it began to leave."""
+        from newsletter.rendering.compile import archive_url
+
+        self._newsletter = newsletter
+        self._newest_url = archive_url(newsletter.settings.site_url, newest) if newest else ""
+        self._fillers = lru_cache(maxsize=16)(self._made)
+
+    def filler(self, mail: OwnMail) -> Filler:
+        """What fills *mail*. Raises IssueHasProblems where it is not as it should be."""
+        return self._fillers(mail.kind, mail.person.language)
 
     def _made(self, kind: MailKind, language: str) -> Filler:
         from newsletter.usecases.fill import filler
@@ -120,14 +128,6 @@ class Answering:
         settings = self._newsletter.settings
         files = self._newsletter.workspace.theme(settings.theme)
         return Press(setting=setting_of(settings), theme_name=settings.theme, theme_files=files)
-
-    @cached_property
-    def _newest_url(self) -> str:
-        """The web version of the letter of this week, once it left; "" before."""
-        from newsletter.rendering.compile import archive_url
-
-        newest = self._mails.newest_letter(since=self._newsletter.clock() - A_WEEK)
-        return archive_url(self._newsletter.settings.site_url, newest) if newest else ""
 
     def _links(self, identity: Identity) -> LinksOf:
         """The addresses that a mail may carry; those to confirm and to one's own page are signed as it leaves."""

@@ -13,10 +13,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, available_timezones
 
+from newsletter.app.answering import CONFIRM
 from newsletter.app.forgetting import Forgetting
 from newsletter.audience.addresses import read_address
 from newsletter.audience.asking import WishKind
-from newsletter.audience.columns import LONGEST_NAME, read_text
+from newsletter.audience.columns import LONGEST_NAME, read_text, read_zone
 from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence, version_of
 from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSource
 from newsletter.errors import LinkInvalid, StoreError
@@ -29,8 +30,8 @@ from newsletter.store.wishes import SqlWishes
 if TYPE_CHECKING:
     from newsletter.app.newsletter import Newsletter
 
-# The purposes of the signed words in links.
-CONFIRM, PREFERENCES, ME, UNDO = "confirm", "preferences", "me", "undo"
+# The purposes of the signed words in links, beside those that mails are sent with.
+PREFERENCES, UNDO = "preferences", "undo"
 
 _PAGES = "the pages"
 REST = timedelta(weeks=4)
@@ -60,10 +61,14 @@ class Left:
 
 
 @cache
-def zones() -> Mapping[str, tuple[str, ...]]:
-    """The names of time zones by part of the world; old names too, since browsers still say them."""
+def zones() -> Mapping[str, Mapping[str, str]]:
+    """The time zones by part of the world, with what each is called; old names too, since browsers still say them."""
     names = sorted(available_timezones())
-    return {part: tuple(name for name in names if name.startswith(f"{part}/")) for part in _PARTS}
+    return {part: {name: _place(name) for name in names if name.startswith(f"{part}/")} for part in _PARTS}
+
+
+def _place(zone: str) -> str:
+    return zone.partition("/")[2].replace("_", " ")
 
 
 class Visiting:
@@ -86,7 +91,7 @@ class Visiting:
         told = {
             "first_name": _name(details.first_name),
             "tags": sorted(details.interests & {*self.settings.interests}),
-            "zone": details.zone if _is_zone(details.zone) else "",
+            "zone": read_zone(details.zone) or "",
             "text": self.agreement_digest,
         }
         self._wishes.add(WishKind.JOIN, normal, told, now=self._newsletter.clock())
@@ -94,6 +99,10 @@ class Visiting:
     def ask_for_link(self, address: str) -> None:
         """Queue that somebody wants a link to their own page. Raises BadAddress, as `ask_to_join` does."""
         self._wishes.add(WishKind.LINK, read_address(address), {}, now=self._newsletter.clock())
+
+    def ask_for_nothing(self) -> None:
+        """Queue a wish of nobody's, which comes to nothing: who is refused unseen cannot tell by the time it took."""
+        self._wishes.add(WishKind.LINK, "", {}, now=self._newsletter.clock())
 
     @property
     def agreement_digest(self) -> str:
@@ -185,7 +194,7 @@ class Visiting:
     def change(self, person: Subscriber, details: Details) -> None:
         """Keep what a person says of themselves; tags that are no interests stay as they are."""
         kept = person.tags - {*self.settings.interests}
-        zone = details.zone if _is_zone(details.zone) else None
+        zone = read_zone(details.zone)
         self._consent.change(
             person.id,
             {
@@ -259,10 +268,6 @@ class Visiting:
 
 def _begin_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def _is_zone(name: str) -> bool:
-    return any(name in names for names in zones().values())
 
 
 def _name(typed: str) -> str:

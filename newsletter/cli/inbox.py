@@ -1,4 +1,4 @@
-"""The mailbox that bounces, complaints and mails for leaving come to."""
+"""The mailbox that bounces, complaints and mails of people who leave come to: inbox."""
 
 from __future__ import annotations
 
@@ -6,43 +6,37 @@ from dataclasses import asdict
 
 import click
 
+from newsletter.app.inbox import Inbox
 from newsletter.app.newsletter import Newsletter
 from newsletter.cli.output import json_option, print_json, print_table, say, with_newsletter
+from newsletter.cli.summary import NEWS
+from newsletter.delivery.mailbag import Aside
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Say what the mails are, and change nothing, neither here nor there.")
+@click.option("--dry-run", is_flag=True, help="Count what the mails say, and change nothing.")
 @json_option
 @with_newsletter
 def inbox(newsletter: Newsletter, dry_run: bool, as_json: bool) -> None:  # noqa: FBT001 - click passes them by name
     """Read the mailbox: who leaves, what bounced, who complained.
 
-    What is dealt with moves to another folder. Replies, and everything else that people write, stay as they
-    are, unread. It may run at any time, twice at once, and again after it was cut short.
+    Replies, and everything else that people write, stay as they are, unread. It goes on where the last one
+    was, also where that was cut short; what is heard twice changes nothing.
     """
-    from newsletter.app.inbox import Inbox
-    from newsletter.audience.mailbag import Aside
-
-    polled = Inbox(newsletter).look() if dry_run else Inbox(newsletter).poll()
-    counts, aside = asdict(polled.heard), polled.aside
+    box = Inbox(newsletter)
+    polled = box.look() if dry_run else box.poll()
+    news, aside = asdict(polled.heard), {each: polled.aside.get(each, 0) for each in Aside}
     if as_json:
-        print_json({**counts, **{each.name.lower(): aside.get(each, 0) for each in Aside}})
+        print_json(
+            {"dry_run": dry_run, "news": news, "aside": {each.name.lower(): count for each, count in aside.items()}}
+        )
         return
-    words = {WORDS[name]: count for name, count in counts.items()} | {each.value: aside.get(each, 0) for each in Aside}
-    rows = [(what, f"{count:,}") for what, count in words.items() if count]
-    if rows:
-        print_table(("mails", ""), rows, right=(1,))
+    counts = {NEWS[what]: count for what, count in news.items()} | {each.value: n for each, n in aside.items()}
+    if any(counts.values()):
+        print_table(("", "mails"), [(what, f"{count:,}") for what, count in counts.items() if count], right=(1,))
     else:
         say("Nothing new has come in.")
-    if aside.get(Aside.UNSIGNED):
-        say("Some ask to leave without the word that says who they are: answer them by hand.")
-
-
-WORDS = {
-    "left": "left",
-    "bounced": "bounced for good",
-    "complained": "complained",
-    "soft": "bounced for now",
-    "known": "nothing new",
-    "unknown": "names nobody of ours",
-}
+    if aside[Aside.UNSIGNED]:
+        say("Some ask to leave without the word that says who they are: see to them by hand.")
+    if dry_run:
+        say("Nothing was changed.")

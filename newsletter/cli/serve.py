@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import click
 
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.signals import until_stopped
+from newsletter.cli.main import show_bug
 from newsletter.cli.output import say, with_newsletter
+from newsletter.errors import NewsletterError
+
+SOON_S, LATER_S = 2, 60  # until it is looked again for mails that wait; after one that could not leave
 
 
 @click.command()
@@ -14,8 +20,8 @@ from newsletter.cli.output import say, with_newsletter
 def serve(newsletter: Newsletter) -> None:
     """Answer on the public pages: sign-up, leaving, and each reader's own page.
 
-    It listens where [serve] says and stays until it is stopped. Readers reach it through a server of yours that
-    speaks HTTPS; the operations guide shows how. Example: newsletter serve
+    It listens where [serve] says, mails who asked for a mail, and stays until it is stopped. Readers reach it through
+    a server of yours that speaks HTTPS; the operations guide shows how. Example: newsletter serve
     """
     from newsletter.web.public import public_pages  # Flask, only where there are pages to answer with
     from newsletter.web.public_serving import listen
@@ -25,6 +31,30 @@ def serve(newsletter: Newsletter) -> None:
     pages = public_pages(newsletter)
     listening = listen(settings.serve_host, settings.serve_port)
     with until_stopped() as stop:
+        mailing = threading.Thread(target=_mail, args=(newsletter, stop))
+        mailing.start()
         say(f"Listening at {settings.serve_host}:{settings.serve_port} for {settings.site_url}. Ctrl-C ends it.")
-        answer(pages, listening, stop)
+        try:
+            answer(pages, listening, stop)
+        finally:
+            stop.set()
+            mailing.join()
     say("Ended.")
+
+
+def _mail(newsletter: Newsletter, stop: threading.Event) -> None:
+    """Send the mails that visitors asked for, until *stop* is set, whatever becomes of one of them."""
+    from newsletter.app.answering import Answering
+
+    wait_s, said = SOON_S, ""
+    while not stop.wait(wait_s):
+        wait_s = LATER_S
+        try:
+            Answering(newsletter).work_once(stop)
+            wait_s = SOON_S
+        except NewsletterError as problem:
+            if str(problem) != said:  # once, and not every minute
+                said = str(problem)
+                say(f"A mail could not leave: {said}" + (f" ({problem.hint})" if problem.hint else ""))
+        except Exception as err:  # noqa: BLE001 - the pages go on, and so does this
+            show_bug(err, verbose=False)

@@ -137,6 +137,7 @@ _MISSING: Mapping[str, str] = {
     "preheader": "add the line that inboxes show after the subject, 35 to 130 characters",
     "send": "add the day and time, e.g. send: 2026-11-23 08:00",
     "after": "add how long after joining it comes, e.g. after: 3 days",
+    "reason": "add why somebody gets this mail, e.g. reason: You get this mail because …",
 }
 _AFTER = re.compile(r"(\d{1,3})(?: days?)?")
 

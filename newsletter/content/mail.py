@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, time
@@ -14,6 +15,7 @@ FOLDER = "templates/mails"
 _KEYS = ("title", "subject", "preheader", "reason")
 _NEVER = After(days=0, at=time(), since=date.max)  # it has no day: it leaves when somebody asks
 _NEWEST = "letter_url"
+_TAG = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8}){0,3}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,10 @@ def _leads_to_newest(block: Block) -> bool:
 
 
 def paths(kind: str, languages: Sequence[str]) -> dict[str, str]:
-    """Where a mail may be found, best first, and in which language it is there: who reads `de-AT` reads `de` too."""
-    wanted = [form for language in (*languages, "en") for form in (language, language.partition("-")[0]) if form]
+    """Where a mail may be found, best first, and in which language it is there: who reads `de-AT` reads `de` too.
+
+    What people say is their language is no part of a path unless it looks like one.
+    """
+    spoken = [language for language in (*languages, "en") if _TAG.fullmatch(language)]
+    wanted = [form for language in spoken for form in (language, language.partition("-")[0])]
     return {f"{FOLDER}/{kind}.{language}.md": language for language in wanted}

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from newsletter.audience.news import News
 from newsletter.delivery.message import Batch
+from newsletter.delivery.news import News
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused
 from newsletter.providers.http import CALL_S, Answer, DoubtfulCall, connect, redacted
@@ -84,6 +84,7 @@ class Ses:
         yield _production(account, self._region)
         yield _sending(account)
         yield _quota(within(account, "SendQuota"))
+        yield from _unlisted(account)
         listed = self._http.get("/v2/email/identities?PageSize=1000")
         if listed.status == 200:  # keys that only send may not ask
             yield _identities(listed.record, self._region)
@@ -195,6 +196,14 @@ def _quota(quota: Record) -> Look:
     left = "no daily limit" if unlimited else f"{max(most - sent, 0):,.0f} of {most:,.0f} left today"
     fix = "" if ok else "wait, or ask AWS to raise the sending quota"
     return Look(what="quota", ok=ok, detail=f"ses: {left}, {rate:g} a second", fix=fix)
+
+
+def _unlisted(account: Record) -> Iterator[Look]:
+    """A look where the account keeps no list of those who bounced or complained, which is then nowhere to be read."""
+    kept = within(account, "SuppressionAttributes").get("SuppressedReasons")
+    if isinstance(kept, list) and not {"BOUNCE", "COMPLAINT"} <= {str(reason) for reason in kept}:
+        fix = "turn the suppression list of the account on in SES, for bounces and for complaints"
+        yield Look(what="suppression", ok=False, detail="ses does not keep who bounced and who complained", fix=fix)
 
 
 def _identities(listed: Record, region: str) -> Look:

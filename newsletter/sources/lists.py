@@ -57,10 +57,13 @@ def _lines(file: BinaryIO) -> Iterator[str]:
 
 def _wide_lines(file: BinaryIO) -> Iterator[str]:
     text = io.TextIOWrapper(file, encoding="utf-16", newline="\n")
-    while line := text.readline(LONGEST_LINE):
-        if len(line) == LONGEST_LINE and not line.endswith("\n"):
-            raise _TooLong(by_returns=line.count("\r") > 1)
-        yield line
+    try:
+        while line := text.readline(LONGEST_LINE):
+            if len(line) == LONGEST_LINE and not line.endswith("\n"):
+                raise _TooLong(by_returns=line.count("\r") > 1)
+            yield line
+    finally:
+        text.detach()  # or it would close the file, which is another's to do
 
 
 class _TooLong(Exception):

@@ -106,10 +106,14 @@ class Mailbox:
     def fetch(self, uids: Sequence[int]) -> list[Arrival]:
         """These mails, except those that somebody took away meanwhile."""
         wanted = f"(UID INTERNALDATE BODY.PEEK[]<0.{FIRST_BYTES}>)"
-        with self._talk():
+        broken = f"the line broke at mails {uids[0]} to {uids[-1]}"
+        hint = f"{_AGAIN}; if it ends there every time, one of these mails is damaged"
+        with _in_words(self._account, broken, hint=hint):
             answer = self._line.uid("FETCH", _set_of(uids), wanted)
-            found = [arrival for arrival in _arrivals(answer[1]) if arrival.uid in uids]
-            if not found:  # with some of them, NO only says that others are gone
+            # NO may only mean that some are gone; the library keeps the others for whoever asks for them.
+            told = answer[1] if answer[0] == "OK" else self._line.response("FETCH")[1]
+            found = [arrival for arrival in _arrivals(told) if arrival.uid in uids]
+            if not found:
                 self._done("FETCH", answer)
             return found
 
@@ -136,15 +140,20 @@ class Mailbox:
             hint = "it needs to offer AUTH=PLAIN; look at [inbox] port and security"
             raise SettingsError("it offers no way to sign in with a password", at=account.place, hint=hint)
         words = f"\0{account.username}\0{account.password}".encode()
-        try:
-            with _in_words(account, "the line broke while we signed in", hint="try again later", refusals=False):
+        with self._talk():
+            try:
                 self._line.authenticate("PLAIN", lambda _challenge: words)
-        except imaplib.IMAP4.error as err:
-            if (said := _code(str(err))) in ("UNAVAILABLE", "INUSE", "LIMIT"):
-                hint = "try again later"
-                raise NewsletterError(f"it cannot let us in just now ({said})", at=account.place, hint=hint) from None
-            hint = "look at [inbox] username and NEWSLETTER_INBOX_PASSWORD; some providers want a password for programs"
-            raise SettingsError("it does not let us in", at=account.place, hint=hint) from None
+            except imaplib.IMAP4.abort:
+                raise
+            except imaplib.IMAP4.error as err:
+                raise self._kept_out(_code(str(err))) from None
+
+    def _kept_out(self, said: str) -> NewsletterError:
+        place = self._account.place
+        if said in ("UNAVAILABLE", "INUSE", "LIMIT"):
+            return NewsletterError(f"it cannot let us in just now ({said})", at=place, hint="try again later")
+        hint = "look at [inbox] username and NEWSLETTER_INBOX_PASSWORD; some providers want a password for programs"
+        return SettingsError("it does not let us in", at=place, hint=hint)
 
     def _namespace(self) -> tuple[str, str]:
         """What the names of our own folders begin with, and what stands between their parts (RFC 2342)."""
@@ -211,7 +220,7 @@ class _Line(imaplib.IMAP4):
 
 
 @contextmanager
-def _in_words(account: Account, broken: str, *, hint: str, refusals: bool = True) -> Iterator[None]:
+def _in_words(account: Account, broken: str, *, hint: str) -> Iterator[None]:
     """Errors of the line as ours; none of them repeats what the server said, which may hold an address."""
     try:
         yield
@@ -219,14 +228,10 @@ def _in_words(account: Account, broken: str, *, hint: str, refusals: bool = True
         hint = "look at [inbox] host: it must be the name in the certificate"
         why = f"its certificate does not hold: {err.verify_message}"
         raise SettingsError(why, at=account.place, hint=hint) from None
-    except (imaplib.IMAP4.abort, OSError) as err:
-        why = "no answer in time" if isinstance(err, TimeoutError) else type(err).__name__
-        why = "it hung up, or speaks no IMAP" if isinstance(err, imaplib.IMAP4.abort) else why
+    except (imaplib.IMAP4.error, OSError) as err:
+        why = "it hung up, or speaks no IMAP" if isinstance(err, imaplib.IMAP4.error) else type(err).__name__
+        why = "no answer in time" if isinstance(err, TimeoutError) else why
         raise NewsletterError(f"{broken}: {why}", at=account.place, hint=hint) from None
-    except imaplib.IMAP4.error as err:
-        if not refusals:
-            raise
-        raise NewsletterError(f"it does not do as asked{_shown(str(err))}", at=account.place, hint=hint) from None
 
 
 def _arrivals(told: Sequence[Any]) -> Iterator[Arrival]:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from newsletter.audience.consent import DEPARTED, LIFTED, MOVES, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
+from newsletter.audience.seen import Seen
 from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.store.db import Database, among, append, one_at_a_time
 from newsletter.store.journal import announce
@@ -72,17 +73,19 @@ class Rehearsal:
     def __init__(self, db: Database) -> None:
         """Begin with what *db* knows."""
         self._db = db
-        self._departed: set[int] = set()  # who would have left by now, each as a number of 64 bits
+        self._departed = Seen()  # who would have left by now
 
     def enter(self, entries: Sequence[Entry], *, evidence: Evidence, now: datetime) -> ImportCounts:  # noqa: ARG002
         """As `enter` would, after all the entries before these."""
         with self._db.reading() as connection:
             known = _known(connection, entries, hold=False)
             for entry in entries:
-                if hash(entry.key) in self._departed:
+                if entry.key in self._departed:
                     known.setdefault(entry.key, {})["state"] = State.UNSUBSCRIBED.value
             changes = _worked_out(connection, entries, known, now=now)
-        self._departed.update(hash(key) for key, person in known.items() if State(person["state"]) in DEPARTED)
+        for key, person in known.items():
+            if State(person["state"]) in DEPARTED:
+                self._departed.add(key)
         return ImportCounts(**changes.counts)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or_, select, text
 
 from newsletter.audience.addresses import BadAddress, address_key
 from newsletter.audience.consent import MOVES, Evidence
-from newsletter.audience.news import LEADS_TO, SOFT_AMONG, SOFT_LIMIT, Kind, News
 from newsletter.audience.subscriber import State
+from newsletter.delivery.news import LEADS_TO, SOFT_AMONG, SOFT_LIMIT, Kind, News, Told
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.report import Refusal
 from newsletter.pieces import one_line
-from newsletter.store.db import Database
+from newsletter.store.db import Database, among
 from newsletter.store.departures import returned
 from newsletter.store.entering import change_state
 from newsletter.store.kinds import epoch
@@ -56,33 +58,65 @@ class SqlHearing:
             found = connection.execute(_REFUSALS.where(outcomes.c.issue_no == issue_no))
             return [Refusal(**row._mapping) for row in found]
 
-    def take(self, subscriber_id: int, news: News, *, issue_no: int | None) -> Kind | None:
-        """What *news* came to be for a person; None if it is nothing new, or they asked anew since.
+    def arrived(self, issue_no: int) -> int:
+        """How many deliveries of an issue came as far as the recipient's server, for all that we know."""
+        query = select(func.count()).where(outcomes.c.issue_no == issue_no, outcomes.c.status.in_(_ARRIVED))
+        with self._db.reading() as connection:
+            return connection.execute(query).scalar_one()
 
-        SOFT may come to be HARD: see `SOFT_LIMIT`.
+    def take(self, told: Sequence[Told]) -> list[Kind | None]:
+        """What each piece of news came to be for its person; None if it is nothing new, or they asked anew since.
+
+        SOFT may come to be HARD: see `SOFT_LIMIT`. All of it in one transaction.
         """
         with self._db.writing() as connection:
-            query = select(subscribers.c.state).where(subscribers.c.id == subscriber_id).with_for_update()
-            state = State(connection.execute(query).scalar_one())
-            returned_at = returned(connection, [subscriber_id]).get(subscriber_id, _NEVER)
-            if returned_at > news.at:
-                return None
-            kind, reason = news.kind, news.reason
-            if kind is Kind.SOFT:
-                if issue_no is None or not _keep(connection, subscriber_id, issue_no, news):
-                    return None
-                if LEADS_TO[Kind.HARD] not in MOVES[state] or not _too_many(connection, subscriber_id, returned_at):
-                    return Kind.SOFT
-                kind, reason = Kind.HARD, f"{SOFT_LIMIT} of the last {SOFT_AMONG} letters came back: {reason}"
-            if LEADS_TO[kind] not in MOVES[state]:
-                return None
-            evidence = Evidence(at=news.at, how=news.how, source=one_line(reason))
-            change_state(connection, subscriber_id, LEADS_TO[kind], evidence)
-            return kind
+            people = _people(connection, {each.subscriber_id for each in told})
+            return [_take(connection, each, people[each.subscriber_id]) for each in told]
 
     def _number(self, condition: ColumnElement[bool]) -> int | None:
         with self._db.reading() as connection:
             return connection.execute(select(subscribers.c.id).where(condition)).scalar()
+
+
+@dataclass(slots=True)
+class _Person:
+    """Where somebody's consent stands, and since when at the earliest: they asked for it then."""
+
+    state: State
+    since: datetime = _NEVER
+
+
+def _people(connection: Connection, numbers: Collection[int]) -> dict[int, _Person]:
+    """Those with these numbers; nobody else moves them until we are done."""
+    query = (
+        select(subscribers.c.id, subscribers.c.state)
+        .where(among(connection, subscribers.c.id, list(numbers)))
+        .order_by(subscribers.c.id)
+        .with_for_update()
+    )
+    people = {number: _Person(State(state)) for number, state in connection.execute(query)}
+    for number, at in returned(connection, numbers).items():
+        people[number].since = at
+    return people
+
+
+def _take(connection: Connection, told: Told, person: _Person) -> Kind | None:
+    """What one piece of news came to be."""
+    news, who = told.news, told.subscriber_id
+    if person.since > news.at:
+        return None
+    kind, reason = news.kind, news.reason
+    if kind is Kind.SOFT:
+        if told.issue_no is None or not _keep(connection, who, told.issue_no, news):
+            return None
+        if LEADS_TO[Kind.HARD] not in MOVES[person.state] or not _too_many(connection, who, person.since):
+            return Kind.SOFT
+        kind, reason = Kind.HARD, f"{SOFT_LIMIT} of the last {SOFT_AMONG} letters came back: {reason}"
+    if LEADS_TO[kind] not in MOVES[person.state]:
+        return None
+    change_state(connection, who, LEADS_TO[kind], Evidence(at=news.at, how=news.how, source=one_line(reason)))
+    person.state = LEADS_TO[kind]
+    return kind
 
 
 def _keep(connection: Connection, subscriber_id: int, issue_no: int, news: News) -> bool:

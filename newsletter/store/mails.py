@@ -119,7 +119,7 @@ def _next(kinds: Sequence[MailKind], *, now: datetime) -> Select[tuple[Any, ...]
         .where(_QUEUED, mails.c.at <= now, mails.c.kind.in_([kind.value for kind in kinds]))
         .order_by(mails.c.no)
         .limit(1)
-        .with_for_update(of=[mails, subscribers])
+        .with_for_update(of=subscribers)  # of mails there is one claim at a time
     )
 
 

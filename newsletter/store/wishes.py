@@ -6,18 +6,21 @@ import json
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
 from newsletter.audience.addresses import BadAddress, address_key
-from newsletter.audience.asking import FORGOTTEN_AFTER, Answer, Asker, MailKind, WishKind, answer_to
+from newsletter.audience.asking import FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
+from newsletter.audience.columns import is_tag
 from newsletter.audience.consent import Evidence
 from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.pieces import one_line
 from newsletter.store.db import Database, one_at_a_time
 from newsletter.store.entering import address_hash, change_state, pepper
-from newsletter.store.mails import queue
+from newsletter.store.mails import WAITING, queue
 from newsletter.store.rows import write_tags
 from newsletter.store.tables import mails, subscribers, suppressions, wishes
 
@@ -57,6 +60,20 @@ class SqlWishes:
             return len(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """What somebody says of themselves, in a form that every database can keep: one that cannot would stop all."""
+
+    said: Mapping[str, Any]
+
+    def text(self, name: str) -> str:
+        return one_line(self.said.get(name, ""))
+
+    @property
+    def tags(self) -> frozenset[str]:
+        return frozenset(filter(is_tag, self.said.get("tags", ())))
+
+
 def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
     try:
         key = address_key(wish.address)
@@ -65,55 +82,51 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
     hashed = address_hash(key, pepper=pepper(connection))
     query = select(subscribers.c.id, subscribers.c.state).where(subscribers.c.address_key == key).with_for_update()
     person = connection.execute(query).first()
+    barred = select(suppressions.c.reason).where(suppressions.c.address_hash == hashed)
     asker = Asker(
         state=State(person.state) if person else None,
-        barred=connection.execute(_WHY_BARRED.where(suppressions.c.address_hash == hashed)).scalar() or "",
+        barred=connection.execute(barred).scalar() or "",
         mailed=_mailed(connection, person.id, now=now) if person else {},
     )
-    answer: Answer = answer_to(WishKind(wish.kind), asker, now=now)
-    details = json.loads(wish.details)
+    answer = answer_to(WishKind(wish.kind), asker, now=now)
+    details = _Details(json.loads(wish.details))
     number = person.id if person else 0
     if answer.joins:
         if person is None:
             number = _admit(connection, wish.address, key, hashed, details, now=now)
-        evidence = Evidence(at=wish.at, how=HOW, source="asked to join", text=details.get("text", ""))
+        evidence = Evidence(at=wish.at, how=HOW, source="asked to join", text=details.text("text"))
         change_state(connection, number, State.PENDING, evidence)
     if answer.mail:
         queue(connection, number, answer.mail, now=now)
 
 
-_WHY_BARRED = select(suppressions.c.reason)
-
-
 def _mailed(connection: Connection, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:
     """When somebody was sent, or will be sent, mails of their own lately, by kind."""
-    query = select(mails.c.kind, mails.c.at).where(
-        mails.c.subscriber_id == subscriber_id, mails.c.at > now - FORGOTTEN_AFTER
+    query = select(mails.c.kind, mails.c.at, WAITING.label("waits")).where(
+        mails.c.subscriber_id == subscriber_id, WAITING | (mails.c.at > now - FORGOTTEN_AFTER)
     )
     found: dict[MailKind, list[datetime]] = defaultdict(list)
-    for kind, at in connection.execute(query):
-        found[MailKind(kind)].append(at)
+    for kind, at, waits in connection.execute(query):
+        found[MailKind(kind)].append(now if waits else at)
     return found
 
 
-def _admit(
-    connection: Connection, address: str, key: str, hashed: bytes, details: Mapping[str, Any], *, now: datetime
-) -> int:
+def _admit(connection: Connection, address: str, key: str, hashed: bytes, details: _Details, *, now: datetime) -> int:
     """The number of somebody new, who has yet to confirm; what they say of themselves is kept with them until then."""
     number: int = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0) + 1)).scalar_one()
-    zone = details.get("zone") or None
+    zone = details.text("zone") or None
     row = {
         "id": number,
         "address": address,
         "address_key": key,
         "address_hash": hashed,
-        "name": details.get("name", ""),
-        "first_name": details.get("first_name", ""),
+        "name": details.text("name"),
+        "first_name": details.text("first_name"),
         "state": State.PENDING.value,
         "zone": zone,
         "zone_source": (ZoneSource.BROWSER if zone else ZoneSource.DEFAULT).value,
-        "language": details.get("language", ""),
-        "tags": write_tags(frozenset(details.get("tags", ()))),
+        "language": details.text("language"),
+        "tags": write_tags(details.tags),
         "attributes": "{}",
         "leave_token": secrets.token_urlsafe(16),
         "joined_at": now,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from newsletter.audience.asking import MailKind, MailState, OwnMail
+from newsletter.audience.asking import FORGOTTEN_AFTER, MailKind, MailState, OwnMail
 from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.message import Batch, Row
 from newsletter.delivery.outcome import Receipt, Status
@@ -22,7 +22,6 @@ from newsletter.usecases.ports import Gate, Provider
 from newsletter.usecases.send import QUOTA_WAIT
 
 LATER = timedelta(minutes=5)  # until a mail is tried again that was put off, or that could not be made
-GIVEN_UP = timedelta(days=2)  # after so long of being put off, nobody waits for it any more
 
 Result = TypeVar("Result")
 
@@ -53,8 +52,11 @@ class Mails(Protocol):
 class Unconfirmed(Protocol):
     """Those who asked to join and never confirmed."""
 
+    def waiting(self, *, now: datetime) -> bool:
+        """Whether there may be somebody to forget."""
+
     def forget(self, *, now: datetime) -> int:
-        """Forget those whose time is over; how many."""
+        """Forget some of those whose time is over; how many."""
 
 
 class Durably(Protocol):
@@ -98,10 +100,11 @@ class Answerer:
 
     def work(self) -> Answered:
         """Do all there is to do now. What goes wrong with one mail keeps no other, and is raised in the end."""
-        wishes = 0
+        wishes = forgotten = 0
         while not self.wait(0) and self.wishes.waiting():
             wishes += self.durably(lambda: self.wishes.answer(now=self.clock()))
-        forgotten = self.unconfirmed.forget(now=self.clock())
+        while not self.wait(0) and self.unconfirmed.waiting(now=self.clock()):
+            forgotten += self.durably(lambda: self.unconfirmed.forget(now=self.clock()))
         became = Counter(self._send())
         return Answered(
             wishes=wishes,
@@ -182,12 +185,14 @@ class Answerer:
             self.gate.block(self.provider.name, until=now + wait, why=err.message, now=now)
 
     def _record(self, mail: OwnMail, said: Receipt) -> MailState:
-        now = self.clock()
-        state, at = _BECOMES.get(said.status, MailState.DOUBT), now
-        if state is MailState.QUEUED:
-            at = now + max(said.wait or LATER, LATER)
-            if at - mail.queued_at > GIVEN_UP:
-                state, at = MailState.REFUSED, now
+        at = self.clock()
+        state, age = _BECOMES.get(said.status, MailState.DOUBT), at - mail.queued_at
+        if said.status is Status.DEFERRED and age >= FORGOTTEN_AFTER:
+            state = MailState.REFUSED
+        elif said.status is Status.DEFERRED:
+            at += max(LATER, age / 2, said.wait or LATER)
+        elif state is MailState.QUEUED:  # by us or by the provider, and not because of whom it is for
+            at += LATER
         self.durably(lambda: self.mails.record(mail, state, reason=said.reason, at=at))
         return state
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from newsletter.audience.bounce_causes import cause_of
-from newsletter.audience.news import Heard, Kind, News
+from newsletter.delivery.bounce_causes import cause_of
 from newsletter.delivery.message import read_delivery_ref
+from newsletter.delivery.news import Heard, Kind, News, Told
 from newsletter.delivery.outcome import Event, Status
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Refusal
@@ -22,6 +22,7 @@ _BECOMES = {Kind.HARD: Status.BOUNCED, Kind.SOFT: Status.BOUNCED, Kind.COMPLAINE
 _COUNTED = {Kind.LEFT: "left", Kind.HARD: "bounced", Kind.COMPLAINED: "complained", Kind.SOFT: "soft"}
 _SAYS = {Status.BOUNCED: Kind.HARD, Status.COMPLAINED: Kind.COMPLAINED}  # of the person, unless told otherwise
 _LATER = (Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)
+_AT_ONCE = 100  # so that nobody waits for long who wants to write as well
 _REPLY = re.compile(r"5\d\d\b")  # how what a recipient's server said begins
 
 
@@ -40,8 +41,11 @@ class Listed(Protocol):
     def refusals(self, issue_no: int) -> Sequence[Refusal]:
         """The refused deliveries of an issue to people who are mailed still, but for those that were taken already."""
 
-    def take(self, subscriber_id: int, news: News, *, issue_no: int | None) -> Kind | None:
-        """What *news* came to be for a person; None if it is nothing new."""
+    def arrived(self, issue_no: int) -> int:
+        """How many deliveries of an issue came as far as the recipient's server, for all that we know."""
+
+    def take(self, told: Sequence[Told]) -> Sequence[Kind | None]:
+        """What each piece of news came to be for its person; None if it is nothing new. All of it or nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,47 +59,54 @@ class Listener:
 
     def hear(self, news: Iterable[News]) -> Heard:
         """What became of all *news*, in numbers."""
-        return Heard(**Counter(map(self._hear, news)))
+        told = [self._told(each) for each in news]
+        heard = self._take([each for each in told if each])
+        return replace(heard, unknown=told.count(None))
 
     def take_in(self, events: Iterable[Event]) -> tuple[Counter[Status], Heard]:
         """How many deliveries moved by what a provider reported, and what became of the people.
 
         What is not about one of our deliveries is left out.
         """
-        moved, heard = Counter[Status](), Counter[str]()
+        moved, told = Counter[Status](), list[Told]()
         for event in events:
             delivery = self._named_by(event.ref)
-            if delivery is None:
+            who = self.people.of_delivery(*delivery) if delivery else None
+            if delivery is None or who is None:
                 continue
-            if self._settle(event, *delivery):
-                moved[event.status] += 1
-            news = _news_in(event, now=self.clock())
-            if news:
-                heard[self._hear(news)] += 1
-        return moved, Heard(**heard)
+            moved[event.status] += self._settle(event, *delivery)
+            if news := _news_in(event, now=self.clock()):
+                told.append(Told(subscriber_id=who, news=news, issue_no=delivery[0]))
+        return +moved, self._take(told)
 
     def hear_refusals(self, issue_no: int) -> Heard:
-        """What became of those whom an issue could not be handed over to."""
-        found = Counter[str]()
-        for refusal in self.people.refusals(issue_no):
-            news = _judged(refusal.reason, at=refusal.at, how="refused")
-            if news:
-                found[self._taken(refusal.subscriber_id, news, issue_no)] += 1
-        return Heard(**found)
+        """What became of those whom an issue could not be handed over to.
 
-    def _hear(self, news: News) -> str:
+        Nothing, where fewer got it than did not: that is rather a mistake of ours, whatever the servers say.
+        """
+        refusals = self.people.refusals(issue_no)
+        if refusals and len(refusals) > self.people.arrived(issue_no):
+            return Heard()
+        judged = ((each.subscriber_id, _judged(each.reason, at=each.at, how="refused")) for each in refusals)
+        return self._take([Told(subscriber_id=who, news=news, issue_no=issue_no) for who, news in judged if news])
+
+    def _told(self, news: News) -> Told | None:
+        """Of whom it is, if we know them; their delivery is moved."""
         delivery = self._named_by(news.ref) if news.ref else None
         who = self._who(news, delivery)
         if who is None:
-            return "unknown"
+            return None
         if delivery and news.kind in _BECOMES:
             self._settle(Event(ref=news.ref, status=_BECOMES[news.kind], reason=news.reason), *delivery)
-        return self._taken(who, news, delivery[0] if delivery else None)
+        return Told(subscriber_id=who, news=news, issue_no=delivery[0] if delivery else None)
 
-    def _taken(self, who: int, news: News, issue_no: int | None) -> str:
+    def _take(self, told: Sequence[Told]) -> Heard:
         # Were it of tomorrow, by a clock that is wrong, it would be newer than all that they ask until then.
-        kind = self.people.take(who, replace(news, at=min(news.at, self.clock())), issue_no=issue_no)
-        return _COUNTED[kind] if kind else "known"
+        now = self.clock()
+        sane = [replace(each, news=replace(each.news, at=min(each.news.at, now))) for each in told]
+        some = (sane[start : start + _AT_ONCE] for start in range(0, len(sane), _AT_ONCE))
+        kinds = (kind for each in some for kind in self.people.take(each))
+        return Heard(**Counter(_COUNTED[kind] if kind else "known" for kind in kinds))
 
     def _who(self, news: News, delivery: tuple[int, int] | None) -> int | None:
         if delivery:

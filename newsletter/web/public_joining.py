@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, request, url_for
 
-from newsletter.app.visiting import CONFIRM, Details, zones
+from newsletter.app.answering import CONFIRM
+from newsletter.app.visiting import Details, zones
 from newsletter.audience.addresses import BadAddress
 from newsletter.errors import LinkInvalid
 from newsletter.web.public_desk import Button, Desk, Link, masked
 
 if TYPE_CHECKING:
     from flask import Response
-
-    from newsletter.web.public_words import Words
 
 # Filled in by programs that fill in everything; people do not see it. No name that a browser fills in by itself.
 TRAP = "topic"
@@ -41,7 +40,9 @@ def joining(desk: Desk) -> Blueprint:
             zone=told.get("zone", ""),
         )
         try:
-            if not told.get(TRAP):
+            if told.get(TRAP):
+                desk.visiting.ask_for_nothing()
+            else:
                 desk.visiting.ask_to_join(address, details)
         except BadAddress:
             return _form(desk, address=address, details=details, wrong=True)
@@ -89,6 +90,6 @@ def _form(desk: Desk, *, address: str, details: Details, wrong: bool) -> Respons
 
 
 def _stale(desk: Desk) -> Response:
-    words: Words = desk.words
+    words = desk.words
     link = Link(url=url_for("join.form"), label=words("join_label"))
     return desk.message(words, "stale", words("stale_confirm"), status=404, link=link)

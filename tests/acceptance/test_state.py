@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,8 @@ import pytest
 
 from newsletter.store.publicity import is_public
 from tests.acceptance.workplace import AFTER_ALL_ZONES, ISSUE, Workplace
+from tests.cloud import mailgun
+from tests.cloud.server import Cloud, Departed
 
 BERLIN = "2026-11-23T07:01:00+00:00"
 
@@ -79,6 +82,22 @@ def test_what_one_machine_did_the_other_knows(begun: Workplace) -> None:
     assert other.done("status", ISSUE, "--json").data[0]["by_status"]["accepted"] == 30
     other.done("tick", now=AFTER_ALL_ZONES)
     assert other.outbox() == []
+
+
+def test_who_was_heard_to_leave_on_one_machine_is_gone_on_the_other(begun: Workplace) -> None:
+    with Cloud({"/": mailgun.mailgun}) as cloud:
+        cloud.departed = [Departed(what="left", to="reader3@example.org", at=time.time() - 60)]
+        settings = begun.root / "newsletter.toml"
+        section = f'\n[mailgun]\ndomain = "{mailgun.DOMAIN}"\nurl = "{cloud.url}"\n'
+        settings.write_text(re.sub(r'(?m)^name = "outbox"', 'name = "mailgun"', settings.read_text()) + section)
+        begun.environment |= {"NEWSLETTER_NOW": None, "NEWSLETTER_MAILGUN_API_KEY": mailgun.KEY}
+        begun.now = ""
+        other = elsewhere(begun, "other")
+        begun.done("tick")
+        assert other.done("subscribers", "stats", "--json", now="").data["unsubscribed"] == 1
+        asked = len(cloud.calls)
+        other.done("tick", now="")
+        assert len(cloud.calls) == asked  # it knows when the first one asked
 
 
 def test_without_a_beginning_nothing_is_taken_for_an_empty_list(desk: Workplace) -> None:

@@ -14,7 +14,7 @@ from newsletter.audience.subscriber import State
 from newsletter.store.subscribers import SqlPeople
 from newsletter.web.public_crowd import AT_MOST
 from newsletter.web.public_joining import TRAP
-from tests.visitors import House, open_house
+from tests.visitors import SITE, House, open_house
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_everybody_gets_the_same_answer(house: House) -> None:
     first = answers[0]
     for answer in answers:
         assert (answer.status_code, answer.data, list(answer.headers)) == (200, first.data, list(first.headers))
-    assert [address for _, address, _ in house.wishes()] == asked  # and the robot is forgotten
+    assert [address for _, address, _ in house.wishes()] == [*asked, ""]  # of the robot there is a wish of nobody's
 
 
 @pytest.mark.parametrize("path", ["/", "/lost"])
@@ -107,7 +107,7 @@ def test_a_form_of_another_site_is_welcome(house: House) -> None:
     headers = {"Origin": "https://friends.example.net", "Referer": "https://friends.example.net/"}
     answer = house.client.post(
         "/subscribe",
-        base_url="https://letters.example.org",
+        base_url=SITE,
         data={"address": "ada@example.org"},
         headers={**headers, "Sec-Fetch-Site": "cross-site"},
     )
@@ -124,7 +124,7 @@ def test_a_flood_from_one_place_is_stopped_and_no_other_is(house: House) -> None
     def ask(place: str) -> int:
         answer = house.client.post(
             "/",
-            base_url="https://letters.example.org",
+            base_url=SITE,
             data={"address": "ada@example.org"},
             environ_overrides={"REMOTE_ADDR": place},
         )
@@ -132,12 +132,25 @@ def test_a_flood_from_one_place_is_stopped_and_no_other_is(house: House) -> None
 
     assert [ask("192.0.2.1") for _ in range(AT_MOST + 1)] == [200] * AT_MOST + [429]
     assert ask("192.0.2.2") == 200
-    answer = house.client.post(
-        "/lost", base_url="https://letters.example.org", environ_overrides={"REMOTE_ADDR": "192.0.2.1"}
-    )
+    answer = house.client.post("/lost", base_url=SITE, environ_overrides={"REMOTE_ADDR": "192.0.2.1"})
     assert answer.status_code == 429
     assert answer.headers["Retry-After"] == "900"
     assert "Too many at once" in answer.text
+
+
+def test_the_form_in_the_guide_is_one_we_understand(house: House) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide.md").read_text()
+    form = guide.partition("## The sign-up form")[2].partition("```html\n")[2].partition("```")[0]
+    assert f'<form method="post" action="{SITE}/subscribe">' in form
+    fields = Fields(form)
+    told = {"address": "ada@example.org", "first_name": "Ada", "interest": "workplace", TRAP: ""}
+    assert {each["name"] for each in fields.found} == set(told)
+    house.post("/subscribe", **told)
+    ((_, address, details),) = house.wishes()
+    assert address == "ada@example.org"
+    assert json.loads(details)["tags"] == [fields.named("interest")[0]["value"]]
+    house.post("/subscribe", **{**told, TRAP: "x"})
+    assert house.wishes()[1:] == [("link", "", "{}")]
 
 
 # The button in the mail
@@ -150,7 +163,7 @@ def test_looking_at_the_link_changes_nothing_and_the_button_does(house: House) -
     assert page.status_code == 200
     assert "a•••@example.org" in page.text
     assert "once a week, and can leave at any time" in page.text
-    house.client.head(link, base_url="https://letters.example.org")
+    house.client.head(link, base_url=SITE)
     assert house.known().state is State.PENDING
     answer = house.post(link)
     assert answer.status_code == 200
@@ -190,8 +203,7 @@ def test_a_link_that_is_not_good_says_what_to_do(house: House, how: str) -> None
     if how == "changed":
         link = link[:-1] + ("A" if link[-1] != "A" else "B")
     if how == "of nobody":
-        people = SqlPeople(house.newsletter.database)
-        people.move(ada.id, State.ERASED, evidence=Evidence(at=house.newsletter.at, how="x", source="x"))
+        Visiting(house.newsletter).erase(ada)
     for answer in (house.get(link), house.post(link)):
         assert answer.status_code == 404
         assert 'href="/subscribe"' in answer.text

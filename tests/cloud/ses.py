@@ -48,7 +48,16 @@ def answered(cloud: Cloud, call: Call) -> Reply:
     """What a question is answered."""
     if call.path == "/v2/email/account":
         quota = {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": 1200.0}
-        return Reply(200, {"SendQuota": quota, "SendingEnabled": True, "ProductionAccessEnabled": True})
+        kept = {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}
+        return Reply(
+            200,
+            {
+                "SendQuota": quota,
+                "SendingEnabled": True,
+                "ProductionAccessEnabled": True,
+                "SuppressionAttributes": kept,
+            },
+        )
     if call.path.startswith("/v2/email/identities"):
         identity = {"IdentityType": "DOMAIN", "IdentityName": "letters.example.org", "SendingEnabled": True}
         return Reply(200, {"EmailIdentities": [identity]})

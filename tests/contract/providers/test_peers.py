@@ -44,7 +44,7 @@ ACCOUNT = {
     "ProductionAccessEnabled": True,
     "SendingEnabled": True,
     "SendQuota": {"Max24HourSend": 50000, "MaxSendRate": 14, "SentLast24Hours": 1200},
-    "SuppressionAttributes": {"SuppressedReasons": []},
+    "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]},
 }
 
 pytestmark = pytest.mark.needs("node")

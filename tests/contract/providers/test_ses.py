@@ -289,10 +289,11 @@ def test_a_doctor_sees_what_is_wrong(make) -> None:
             "SendingEnabled": False,
             "EnforcementStatus": "SHUTDOWN",
             "ProductionAccessEnabled": False,
+            "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE"]},
         },
         Reply(200, {"EmailIdentities": [{"IdentityType": "DOMAIN", "IdentityName": "x", "SendingEnabled": False}]}),
     )
-    assert set(found) == {"provider", "sending", "quota", "identity"}
+    assert set(found) == {"provider", "sending", "quota", "suppression", "identity"}
     assert not [what for what, (ok, _, fix) in found.items() if ok or not fix]
 
 

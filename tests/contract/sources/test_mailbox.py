@@ -7,7 +7,6 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ import pytest
 from newsletter.errors import NewsletterError, SettingsError
 from newsletter.sources.mailbox import FIRST_BYTES, Account, Mailbox
 from tests.dovecot import PASSWORD, Dovecot
+from tests.imap import CAPABLE, HELLO, Script, let_in, scripted
 from tests.mails import plain
 
 if TYPE_CHECKING:
@@ -284,88 +284,60 @@ def test_a_server_that_goes_away_in_the_middle():
             with pytest.raises(NewsletterError, match=r"^localhost:\d+: the line broke") as caught:
                 mailbox.fetch([1, 2])
         assert "run newsletter inbox again" in caught.value.hint
+        assert "at mails 1 to 2" in str(caught.value)
         assert "cannot be reached" in refused(NewsletterError, account(server, "box"), context=server.context())
 
 
-@contextmanager
-def scripted(*answers: bytes) -> Iterator[Account]:
-    """A server that gives one answer after another, whatever is asked, with the tag of what was asked."""
-
-    def serve(listener: socket.socket) -> None:
-        connection, _ = listener.accept()
-        with connection, connection.makefile("rb") as lines:
-            try:
-                for answer in answers:
-                    tag = b"*" if answer.startswith(b"* OK hello") else lines.readline().split(b" ", 1)[0]
-                    connection.sendall(answer.replace(b"TAG", tag))
-                lines.read()
-            except OSError:
-                pass
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
-        thread.start()
-        port = listener.getsockname()[1]
-        usual = {"host": "127.0.0.1", "port": port, "security": "none", "username": "somebody", "password": PASSWORD}
-        yield Account(**usual, folder="INBOX", done="")  # type: ignore[arg-type]
-        thread.join(5)
+def at(script: Script) -> Account:
+    usual = {"host": "127.0.0.1", "port": script.port, "security": "none", "username": "somebody"}
+    return Account(**usual, password=PASSWORD, folder="INBOX", done="")  # type: ignore[arg-type]
 
 
-HELLO = b"* OK hello\r\n"
-CAPABLE = b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\nTAG OK done\r\n"
-SIGNED_IN = (HELLO, CAPABLE, b"+ \r\n", b"")
 REJECTED = b"TAG NO [%s] someone@example.com has no luck\r\n"
 
 
 def test_a_server_that_says_nothing():
     with scripted() as silent:
-        assert "no answer in time" in refused(NewsletterError, silent, patience_s=0.2)
+        assert "no answer in time" in refused(NewsletterError, at(silent), patience_s=0.2)
 
 
 def test_a_server_that_is_busy_or_knows_no_passwords():
     with scripted(HELLO, CAPABLE, b"+ \r\n", b"") as silent:
-        assert "no answer in time" in refused(NewsletterError, silent, patience_s=0.2)
+        assert "no answer in time" in refused(NewsletterError, at(silent), patience_s=0.2)
     with scripted(HELLO, b"* CAPABILITY IMAP4rev1\r\nTAG OK done\r\n") as unable:
-        assert "no way to sign in" in refused(SettingsError, unable)
+        assert "no way to sign in" in refused(SettingsError, at(unable))
 
 
 def test_a_server_that_cannot_let_us_in_just_now():
     with scripted(HELLO, CAPABLE, REJECTED % b"UNAVAILABLE") as busy:
-        assert "just now (UNAVAILABLE)" in refused(NewsletterError, busy, patience_s=1)
+        assert "just now (UNAVAILABLE)" in refused(NewsletterError, at(busy), patience_s=1)
     with scripted(b"* BYE gone\r\n") as closed:
-        assert "cannot be reached" in refused(NewsletterError, closed, patience_s=1)
-
-
-FOUND = b"* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\nTAG OK [READ-WRITE] done\r\n"
-
-
-def let_in(*answers: bytes) -> tuple[bytes, ...]:
-    return (HELLO, CAPABLE, b"TAG OK in\r\n", CAPABLE, FOUND, *answers)
+        assert "cannot be reached" in refused(NewsletterError, at(closed), patience_s=1)
 
 
 def test_answers_that_are_too_long_or_make_no_sense():
     with (
         scripted(*let_in(b"* 1 FETCH (UID 1 BODY[]<0> {999999999}\r\n")) as endless,
-        Mailbox(endless, patience_s=1) as mailbox,
+        Mailbox(at(endless), patience_s=1) as mailbox,
     ):
         assert mailbox.validity == 7
         with pytest.raises(NewsletterError, match="the line broke"):
             mailbox.fetch([1])
     with (
         scripted(*let_in(b"* 1 FETCH (FLAGS ())\r\n* 2 FETCH (UID 9\r\nTAG OK done\r\n")) as odd,
-        Mailbox(odd, patience_s=1) as mailbox,
+        Mailbox(at(odd), patience_s=1) as mailbox,
     ):
         assert mailbox.fetch([1]) == []
 
 
 def test_a_server_that_says_no():
     refusals = let_in(REJECTED % b"NOPERM", REJECTED % b"OVERQUOTA", b"TAG BAD what?\r\n")
-    with scripted(*refusals) as closed, Mailbox(closed, patience_s=1) as mailbox:
+    with scripted(*refusals) as closed, Mailbox(at(closed), patience_s=1) as mailbox:
         with pytest.raises(NewsletterError, match=r"refuses FETCH \(NOPERM\)$"):
             mailbox.fetch([1])
         with pytest.raises(NewsletterError, match=r"refuses STORE \(OVERQUOTA\)$"):
             mailbox.put_away([1])
-        with pytest.raises(NewsletterError, match="does not do as asked"):
+        with pytest.raises(NewsletterError, match="hung up, or speaks no IMAP"):
             mailbox.after(0)
 
 

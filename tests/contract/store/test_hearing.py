@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from newsletter.audience.importing import Entry
-from newsletter.audience.news import Kind, News
 from newsletter.audience.subscriber import State
+from newsletter.delivery.news import Kind, News, Told
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.store.hearing import SqlHearing
 from newsletter.store.tables import deliveries, outcomes, soft_bounces, subscribers
@@ -32,9 +32,17 @@ LEADS = {
 DAY = timedelta(days=1)
 
 
+class Hearing(SqlHearing):
+    """Hears one thing at a time."""
+
+    def heard(self, who: int, news: News, *, issue_no: int | None) -> Kind | None:
+        (kind,) = self.take([Told(subscriber_id=who, news=news, issue_no=issue_no)])
+        return kind
+
+
 @pytest.fixture
-def hearing(store) -> SqlHearing:
-    return SqlHearing(store.db)
+def hearing(store) -> Hearing:
+    return Hearing(store.db)
 
 
 def news(kind: Kind = Kind.HARD, *, hours: float = 2, reason: str = NEWS.reason) -> News:
@@ -71,28 +79,28 @@ def test_every_kind_of_news_in_every_state(store, hearing):
             connection.execute(subscribers.update().where(subscribers.c.id == who).values(state=before.value))
     for who, (before, kind) in cases:
         for no in numbers[: 2 if kind is Kind.SOFT else 0]:
-            assert hearing.take(who, news(kind), issue_no=no) is Kind.SOFT
+            assert hearing.heard(who, news(kind), issue_no=no) is Kind.SOFT
         after = LEADS[before].get(kind)
         leads_to = Kind.SOFT if kind is Kind.SOFT else None  # it is counted, and nobody goes
         if after:
             leads_to = Kind.HARD if kind is Kind.SOFT else kind
-        assert hearing.take(who, news(kind), issue_no=numbers[2]) is leads_to, (before, kind)
+        assert hearing.heard(who, news(kind), issue_no=numbers[2]) is leads_to, (before, kind)
         assert state(store, who) is (after or before), (before, kind)
-        assert hearing.take(who, news(kind), issue_no=numbers[2]) is None, (before, kind)
+        assert hearing.heard(who, news(kind), issue_no=numbers[2]) is None, (before, kind)
         assert state(store, who) is (after or before), (before, kind)
 
 
 def test_the_reason_is_kept(store, hearing):
     store.crowd(1)
-    assert hearing.take(1, news(reason="5.1.1 no\nsuch address"), issue_no=None) is Kind.HARD
+    assert hearing.heard(1, news(reason="5.1.1 no\nsuch address"), issue_no=None) is Kind.HARD
     kept = last_consent(store)
     assert (kept.at, kept.how, kept.source, kept.state) == (NEWS.at, "inbox", "5.1.1 no such address", State.BOUNCED)
 
 
 def test_who_complains_after_a_bounce_has_complained(store, hearing):
     store.crowd(1)
-    hearing.take(1, news(), issue_no=None)
-    assert hearing.take(1, news(Kind.COMPLAINED, hours=3), issue_no=None) is Kind.COMPLAINED
+    hearing.heard(1, news(), issue_no=None)
+    assert hearing.heard(1, news(Kind.COMPLAINED, hours=3), issue_no=None) is Kind.COMPLAINED
     assert state(store) is State.COMPLAINED
 
 
@@ -103,27 +111,27 @@ def test_news_from_before_somebody_asked_anew_says_nothing(store, hearing):
         store.people.move(who, State.BOUNCED, evidence=evidence(how="inbox"))
         store.people.move(who, State.PENDING, evidence=evidence(how="page", at=NOW + timedelta(hours=5)))
         for no in numbers:
-            assert hearing.take(who, news(kind, hours=4.9), issue_no=no) is None
+            assert hearing.heard(who, news(kind, hours=4.9), issue_no=no) is None
         assert state(store, who) is State.PENDING
         for no in numbers:
-            hearing.take(who, news(kind, hours=5.1), issue_no=no)
+            hearing.heard(who, news(kind, hours=5.1), issue_no=no)
         assert state(store, who) is LEADS[State.PENDING][kind]
 
 
 def test_being_added_by_others_is_no_asking(store, hearing):
     for who, how in enumerate(("import", "add"), 1):
         store.people.enter([entry(f"reader{who}")], evidence=evidence(how=how, at=NOW + DAY), now=NOW)
-        assert hearing.take(who, news(), issue_no=None) is Kind.HARD
+        assert hearing.heard(who, news(), issue_no=None) is Kind.HARD
 
 
 def test_soft_bounces_from_before_somebody_asked_anew_count_no_more(store, hearing):
     store.crowd(1)
     numbers = letters(store, 4)
     for no in numbers[:3]:
-        last = hearing.take(1, news(Kind.SOFT, hours=1), issue_no=no)
+        last = hearing.heard(1, news(Kind.SOFT, hours=1), issue_no=no)
     assert last is Kind.HARD
     store.people.move(1, State.PENDING, evidence=evidence(how="page", at=NOW + timedelta(hours=2)))
-    assert hearing.take(1, news(Kind.SOFT, hours=3), issue_no=numbers[3]) is Kind.SOFT
+    assert hearing.heard(1, news(Kind.SOFT, hours=3), issue_no=numbers[3]) is Kind.SOFT
     assert state(store) is State.PENDING
 
 
@@ -131,17 +139,29 @@ def test_three_of_the_last_five_are_enough_and_say_so(store, hearing):
     store.crowd(2)
     numbers = letters(store, 6, people=2)
     full = [news(Kind.SOFT, hours=n * 24 + 1, reason="5.2.2 full") for n in range(6)]
-    came = [hearing.take(1, full[n], issue_no=numbers[n]) for n in (0, 2, 4)]
+    came = [hearing.heard(1, full[n], issue_no=numbers[n]) for n in (0, 2, 4)]
     assert came == [Kind.SOFT] * 3  # of the last five, that is two
     assert state(store) is State.ACTIVE
-    assert hearing.take(1, full[1], issue_no=numbers[1]) is Kind.HARD
+    assert hearing.heard(1, full[1], issue_no=numbers[1]) is Kind.HARD
     assert last_consent(store).source == "3 of the last 5 letters came back: 5.2.2 full"
     assert state(store, 2) is State.ACTIVE
 
 
 def test_a_soft_bounce_without_a_letter_counts_for_nothing(store, hearing):
     store.crowd(1)
-    assert hearing.take(1, news(Kind.SOFT), issue_no=None) is None
+    assert hearing.heard(1, news(Kind.SOFT), issue_no=None) is None
+
+
+def test_much_is_heard_at_once_as_if_one_after_the_other(store, hearing):
+    store.crowd(3)
+    numbers = letters(store, 3, people=3)
+    told = [Told(subscriber_id=1, news=news(Kind.SOFT, hours=24 * n + 1), issue_no=no) for n, no in enumerate(numbers)]
+    told += [Told(subscriber_id=who, news=news(Kind.LEFT)) for who in (3, 1, 3)]
+    told += [Told(subscriber_id=2, news=news(Kind.COMPLAINED))]
+    came = [Kind.SOFT, Kind.SOFT, Kind.HARD, Kind.LEFT, Kind.LEFT, None, Kind.COMPLAINED]
+    assert hearing.take(told) == came
+    assert [state(store, who) for who in (1, 2, 3)] == [State.UNSUBSCRIBED, State.COMPLAINED, State.UNSUBSCRIBED]
+    assert hearing.take(told) == [None] * len(told)
 
 
 def test_people_are_found_by_delivery_token_and_address(store, hearing):
@@ -172,10 +192,11 @@ def test_refusals_are_told_until_they_were_taken(store, hearing):
         (2, NOW, said[1]),
         (3, NOW, said[2]),
     ]
-    hearing.take(1, news(Kind.HARD), issue_no=no)
-    hearing.take(2, news(Kind.SOFT), issue_no=no)
+    hearing.heard(1, news(Kind.HARD), issue_no=no)
+    hearing.heard(2, news(Kind.SOFT), issue_no=no)
     assert [each.subscriber_id for each in hearing.refusals(no)] == [3]
     assert hearing.refusals(no + 1) == []
+    assert hearing.arrived(no) == 1
 
 
 # What can become of one letter to one person, and whether it then counts among the last ones.
@@ -219,7 +240,7 @@ def test_soft_bounces_are_counted_as_anybody_would_by_hand(store, hearing):
             enough = len(soft.intersection(last)) >= 3
             expected = None if not fresh else Kind.HARD if enough and not gone else Kind.SOFT
             gone = gone or enough
-            assert hearing.take(who, news(Kind.SOFT, hours=24 * n + 1), issue_no=numbers[n]) is expected
+            assert hearing.heard(who, news(Kind.SOFT, hours=24 * n + 1), issue_no=numbers[n]) is expected
             assert state(store, who) is (State.BOUNCED if gone else State.ACTIVE)
         with store.db.reading() as connection:
             kept = select(soft_bounces.c.issue_no).where(soft_bounces.c.subscriber_id == who)

@@ -16,7 +16,7 @@ from newsletter.audience.addresses import read_address
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.listing import read_list
 from newsletter.audience.predicate import EVERYONE, Is
-from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.errors import IllegalMove, NewsletterError, NotFound, StoreError
 from newsletter.usecases.enrol import import_people
 from tests.contract.store.conftest import NOW, entry, evidence
@@ -203,6 +203,24 @@ def test_evidence_is_kept_as_it_was_given(store):
     proof = replace(evidence(source='sheet, "spring" fair'), text="v3")
     store.people.enter([entry()], evidence=proof, now=NOW)
     assert store.people.consent_of(1) == [replace(proof, state=State.ACTIVE)]
+
+
+def test_what_the_list_says_of_somebodys_consent_is_their_evidence(store):
+    store.enter(entry("a", evidence="Ghost: signed up 2024-03-14"), entry("b"), entry("c"))
+    store.enter(entry("b", state=State.UNSUBSCRIBED, evidence="Ghost: left 2025-01-01"))
+    said = [[each.text for each in store.people.consent_of(number)] for number in (1, 2, 3)]
+    assert said == [["Ghost: signed up 2024-03-14"], ["", "Ghost: left 2025-01-01"], [""]]
+
+
+def test_who_is_new_comes_with_their_dates_and_wishes_and_who_is_known_keeps_theirs(store):
+    long_ago, ahead = NOW - timedelta(days=900), NOW + timedelta(days=9)
+    came = {"joined_at": long_ago, "paused_until": ahead, "frequency": Frequency.MONTHLY}
+    store.enter(entry("a", **came), entry("b", joined_at=ahead))
+    first, second = store.people.everyone()
+    assert (first.joined_at, first.paused_until, first.frequency) == (long_ago, ahead, Frequency.MONTHLY)
+    assert (second.joined_at, second.paused_until, second.frequency) == (NOW, None, Frequency.WEEKLY)
+    assert store.enter(entry("a"), entry("b", **came)) == ImportCounts(unchanged=2)
+    assert list(store.people.everyone()) == [first, second]
 
 
 def test_evidence_cannot_be_changed_but_can_be_erased(store):

@@ -90,6 +90,18 @@ def test_many_wishes_for_one_address_are_one_mail(store):
     assert len(queued(store)) == 1
 
 
+def test_a_mail_that_waits_for_days_is_not_queued_again(store):
+    asked(store)
+    asked(store, now=NOW + 3 * DAY)
+    assert len(queued(store)) == 1
+
+
+def test_what_no_database_can_keep_stops_nobody(store):
+    asked(store, first_name="Ana\0\ud800Example", tags=["work", "No|Tag"], zone="", language="")
+    person = store.people.find("ana@example.org")
+    assert (person.first_name, person.tags, person.zone) == ("Ana Example", {"work"}, None)
+
+
 def test_who_left_is_asked_whether_they_want_to_come_back(store):
     store.enter(entry("ana"))
     SqlConsent(store.db).leave(1, evidence=by_page())

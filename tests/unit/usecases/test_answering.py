@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from newsletter.audience.asking import MailKind, MailState, OwnMail
+from newsletter.audience.asking import FORGOTTEN_AFTER, MailKind, MailState, OwnMail
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.delivery.message import Batch
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.delivery.plan import Block
 from newsletter.errors import IssueHasProblems, ProviderBusy, ProviderRefused, QuotaReached
-from newsletter.usecases.answering import GIVEN_UP, LATER, Answered, Answerer
+from newsletter.usecases.answering import LATER, Answered, Answerer
 from newsletter.usecases.fill import Filler
 from tests.conftest import NOW
 from tests.unit.mails import mail_filler
@@ -48,9 +48,6 @@ class World:
     def record(self, mail: OwnMail, state: MailState, *, reason: str, at: datetime) -> None:
         self.records.append((mail.no, state, reason, at))
 
-    def forget(self, *, now: datetime) -> int:
-        return 2
-
     def reserve(self, provider: str, *, count: int, rate: float, now: datetime) -> timedelta:
         assert (provider, count) == ("fake", 1)
         self.reserved.append(rate)
@@ -80,6 +77,20 @@ class Wishes:
         done = min(self.left, 20)
         self.left -= done
         return done
+
+
+@dataclass
+class Unconfirmed:
+    """So many people whose time is over, one at a time."""
+
+    left: int = 2
+
+    def waiting(self, *, now: datetime) -> bool:
+        return self.left > 0
+
+    def forget(self, *, now: datetime) -> int:
+        self.left -= 1
+        return 1
 
 
 @dataclass
@@ -121,7 +132,7 @@ def work(
     answerer = Answerer(
         wishes=Wishes(wishes),
         mails=world,
-        unconfirmed=world,
+        unconfirmed=Unconfirmed(),
         gate=world,
         provider=provider,  # type: ignore[arg-type]
         fillers=fillers,
@@ -162,18 +173,29 @@ def test_what_the_provider_says_is_what_became_of_it(said: Status | None, state:
     assert [record[1] for record in world.records] == [state]
 
 
-@pytest.mark.parametrize("said", [Status.PLANNED, Receipt(seq=1, status=Status.DEFERRED, wait=timedelta(hours=2))])
-def test_what_did_not_leave_is_tried_again_later(said: Any) -> None:
-    world = World(mails=[mail()])
+HOURS = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("said", "age", "wait"),
+    [
+        (Receipt(seq=1, status=Status.PLANNED), timedelta(0), LATER),
+        (Receipt(seq=1, status=Status.PLANNED), 999 * HOURS, LATER),  # what we put off ourselves is never lost
+        (Receipt(seq=1, status=Status.DEFERRED), timedelta(0), LATER),
+        (Receipt(seq=1, status=Status.DEFERRED), 4 * HOURS, 2 * HOURS),
+        (Receipt(seq=1, status=Status.DEFERRED, wait=3 * HOURS), 4 * HOURS, 3 * HOURS),
+    ],
+)
+def test_what_did_not_leave_is_tried_again_later(said: Receipt, age: timedelta, wait: timedelta) -> None:
+    world = World(mails=[mail(queued_at=NOW - age)])
     work(world, said)
-    wait = timedelta(hours=2) if isinstance(said, Receipt) else LATER
     assert world.records == [(1, MailState.QUEUED, "", NOW + wait)]
 
 
-def test_what_was_put_off_for_days_is_given_up() -> None:
-    world = World(mails=[mail(queued_at=NOW - GIVEN_UP)])
+def test_what_a_mailbox_does_not_take_for_two_weeks_is_given_up() -> None:
+    world = World(mails=[mail(queued_at=NOW - FORGOTTEN_AFTER)])
     work(world, Status.DEFERRED)
-    assert [record[1] for record in world.records] == [MailState.REFUSED]
+    assert world.records == [(1, MailState.REFUSED, "", NOW)]
 
 
 def test_after_one_in_doubt_no_more_leave_for_now() -> None:
@@ -252,7 +274,7 @@ def test_the_pace_of_letters_is_the_pace_of_mails() -> None:
 
 
 def test_asked_to_stop_it_claims_nothing_more() -> None:
-    world = World(mails=[mail(1), mail(2)], stop_after=2)
+    world = World(mails=[mail(1), mail(2)], stop_after=5)
     answered, _ = work(world)
     assert answered.sent == 1
     assert len(world.mails) == 1

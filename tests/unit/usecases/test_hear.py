@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from newsletter.audience.news import Heard, Kind, News
 from newsletter.delivery.message import delivery_ref
+from newsletter.delivery.news import Heard, Kind, News, Told
 from newsletter.delivery.outcome import MOVES, Event, Status
 from newsletter.delivery.report import Refusal
 from newsletter.usecases.hear import Listener
@@ -27,6 +28,7 @@ class World:
 
     status: Status = Status.ACCEPTED
     refused: list[Refusal] = field(default_factory=list)
+    got_it: int = 100
     taken: list[tuple[int, News, int | None]] = field(default_factory=list)
 
     def of_delivery(self, issue_no: int, seq: int) -> int | None:
@@ -41,10 +43,16 @@ class World:
     def refusals(self, issue_no: int) -> list[Refusal]:
         return self.refused if issue_no == 1 else []
 
-    def take(self, subscriber_id: int, news: News, *, issue_no: int | None) -> Kind | None:
-        known = any(each.kind is news.kind for _, each, _ in self.taken)
-        self.taken.append((subscriber_id, news, issue_no))
-        return None if known else news.kind
+    def arrived(self, issue_no: int) -> int:
+        return self.got_it
+
+    def take(self, told: Sequence[Told]) -> list[Kind | None]:
+        return [self._take(each) for each in told]
+
+    def _take(self, told: Told) -> Kind | None:
+        known = any(each.kind is told.news.kind for _, each, _ in self.taken)
+        self.taken.append((told.subscriber_id, told.news, told.issue_no))
+        return None if known else told.news.kind
 
     def settle_event(
         self, issue_no: int, seq: int, status: Status, *, provider_id: str, reason: str, now: datetime
@@ -184,3 +192,11 @@ def test_a_refusal_is_news_where_their_server_or_its_words_say_so(said: str, kin
     )
     assert (heard.bounced, heard.soft) == (kind is Kind.HARD, kind is Kind.SOFT)
     assert world.listener.hear_refusals(2) == Heard()
+
+
+@pytest.mark.parametrize(("got_it", "believed"), [(0, 0), (1, 0), (2, 2)])
+def test_where_more_are_refused_than_not_nobody_is_gone(got_it: int, believed: int) -> None:
+    refusals = [Refusal(subscriber_id=who, at=NOW, reason="550 5.1.1 unknown") for who in (70, 71)]
+    world = World(refused=refusals, got_it=got_it)
+    world.listener.hear_refusals(1)
+    assert len(world.taken) == believed

@@ -43,6 +43,15 @@ class News:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """News of somebody whom we know, by their number; and the issue, by its number, where it is about a delivery."""
+
+    subscriber_id: int
+    news: News
+    issue_no: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """What news led to, in pieces of news: nobody of ours, nothing new, or somebody's state."""
 
