@@ -16,7 +16,7 @@ from newsletter.app.arrival import refuse_unpublished
 from newsletter.app.carriers import carrier, lanes_of
 from newsletter.app.hearing import Hearing
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.news import Heard
+from newsletter.delivery.news import Heard
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import InDoubt
@@ -98,10 +98,7 @@ class Dispatch:
         return done
 
     def _hear_refusals(self, issue: PlannedIssue, tell: Tell) -> None:
-        """Let those be gone whose address does not exist, said their server.
-
-        Not where the letter halted itself: that so many are bad is rather a mistake of ours, and nobody goes for that.
-        """
+        """Let those be gone whose address does not exist, said their server; not where the letter halted itself."""
         heard = Heard()
 
         def hear() -> None:

@@ -12,8 +12,8 @@ from hashlib import blake2b
 
 from newsletter.app.hearing import Hearing
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.mailbag import Aside, read_mail
-from newsletter.audience.news import Heard, Kind, News
+from newsletter.delivery.mailbag import Aside, read_mail
+from newsletter.delivery.news import Heard, Kind, News
 from newsletter.errors import SettingsError
 from newsletter.settings.read import FILE
 from newsletter.sources.mailbox import Account, Mailbox
@@ -60,7 +60,7 @@ class Inbox:
         aside: Counter[Aside] = Counter()
         hearing = Hearing(self._newsletter)
         with Mailbox(self._account) as mailbox:
-            whole = True
+            whole, upto = True, 0
             for batch in self._batches(mailbox):
                 said = self._read(mailbox, batch)
                 aside.update(each for each in said.values() if isinstance(each, Aside))
@@ -73,7 +73,10 @@ class Inbox:
                 # Where one could not be fetched, the next poll begins there, if it has not been taken away by then.
                 whole = whole and len(said) == len(batch)
                 if whole:
-                    self._remember(mailbox, batch[-1])
+                    upto = batch[-1]
+                    self._remember(mailbox, upto)
+            if upto:
+                self._newsletter.durably(lambda: self._remember(mailbox, upto))
         return Polled(heard=Heard(**heard), aside=aside)
 
     def _batches(self, mailbox: Mailbox) -> Iterator[Sequence[int]]:
@@ -81,8 +84,7 @@ class Inbox:
         return (uids[start : start + AT_ONCE] for start in range(0, len(uids), AT_ONCE))
 
     def _read(self, mailbox: Mailbox, uids: Sequence[int]) -> dict[int, News | Aside]:
-        now = self._newsletter.clock()
-        return {each.uid: read_mail(each.raw, at=min(each.at, now)) for each in mailbox.fetch(uids)}
+        return {each.uid: read_mail(each.raw, at=each.at) for each in mailbox.fetch(uids)}
 
     def _hear(self, hearing: Hearing, news: Mapping[int, News]) -> tuple[Heard, list[int]]:
         """What they led to, and those that are ours: what names nobody we know may be another newsletter's."""

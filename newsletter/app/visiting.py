@@ -17,7 +17,7 @@ from newsletter.app.answering import CONFIRM
 from newsletter.app.forgetting import Forgetting
 from newsletter.audience.addresses import read_address
 from newsletter.audience.asking import WishKind
-from newsletter.audience.columns import LONGEST_NAME, read_text
+from newsletter.audience.columns import LONGEST_NAME, read_text, read_zone
 from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence, version_of
 from newsletter.audience.subscriber import Frequency, State, Subscriber, ZoneSource
 from newsletter.errors import LinkInvalid, StoreError
@@ -91,7 +91,7 @@ class Visiting:
         told = {
             "first_name": _name(details.first_name),
             "tags": sorted(details.interests & {*self.settings.interests}),
-            "zone": details.zone if _is_zone(details.zone) else "",
+            "zone": read_zone(details.zone) or "",
             "text": self.agreement_digest,
         }
         self._wishes.add(WishKind.JOIN, normal, told, now=self._newsletter.clock())
@@ -101,7 +101,7 @@ class Visiting:
         self._wishes.add(WishKind.LINK, read_address(address), {}, now=self._newsletter.clock())
 
     def ask_for_nothing(self) -> None:
-        """Queue a wish of nobody's, which comes to nothing: whoever is refused unseen cannot tell by the time it took."""
+        """Queue a wish of nobody's, which comes to nothing: who is refused unseen cannot tell by the time it took."""
         self._wishes.add(WishKind.LINK, "", {}, now=self._newsletter.clock())
 
     @property
@@ -194,7 +194,7 @@ class Visiting:
     def change(self, person: Subscriber, details: Details) -> None:
         """Keep what a person says of themselves; tags that are no interests stay as they are."""
         kept = person.tags - {*self.settings.interests}
-        zone = details.zone if _is_zone(details.zone) else None
+        zone = read_zone(details.zone)
         self._consent.change(
             person.id,
             {
@@ -268,10 +268,6 @@ class Visiting:
 
 def _begin_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def _is_zone(name: str) -> bool:
-    return any(name in names for names in zones().values())
 
 
 def _name(typed: str) -> str:

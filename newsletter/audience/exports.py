@@ -31,7 +31,7 @@ class Export:
     name: str
     signs: tuple[frozenset[str], ...]  # recognised by one column of each
     fields: Mapping[str, str]  # the field that a column is; of several for `joined`, the first that is not empty
-    states: Mapping[str, Mapping[str, State]] = field(default_factory=dict)
+    states: tuple[tuple[tuple[str, ...], Mapping[str, State]], ...] = ()  # the first of these columns, and its words
     dates: Mapping[str, str] = field(default_factory=dict)  # what happened then: it becomes evidence
     bags: tuple[str, ...] = ()  # JSON objects of fields
     silent: bool = False  # the file does not say who left: its name has to, or whoever brings it
@@ -46,6 +46,7 @@ def _words(state: State, *words: str) -> dict[str, State]:
     return dict.fromkeys(words, state)
 
 
+# What is most surely recognised comes first: Kit's are columns that many lists have.
 EXPORTS = (
     # One file for each state, named subscribed_email_audience_export_….csv and so on, formerly
     # subscribed_members_export_….csv. Headers as in files that others read:
@@ -62,7 +63,7 @@ EXPORTS = (
             "confirm_time": "joined",
             "optin_time": "joined",
         },
-        states={"unsub_time": {ANY: State.UNSUBSCRIBED}, "clean_time": {ANY: State.BOUNCED}},
+        states=((("unsub_time",), {ANY: State.UNSUBSCRIBED}), (("clean_time",), {ANY: State.BOUNCED})),
         dates={"optin_time": "signed up", "confirm_time": "confirmed", "unsub_time": "left", "clean_time": "bounced"},
         silent=True,
     ),
@@ -71,7 +72,7 @@ EXPORTS = (
         name="Substack",
         signs=(_one("email"), _one("active_subscription"), _one("email_disabled")),
         fields={"email": "address", "name": "name", "created_at": "joined"},
-        states={"email_disabled": _words(State.UNSUBSCRIBED, "true") | _words(State.ACTIVE, "false")},
+        states=((("email_disabled",), _words(State.UNSUBSCRIBED, "true") | _words(State.ACTIVE, "false")),),
         dates={"created_at": "signed up"},
     ),
     # The list on the dashboard, https://github.com/buttondown/roadmap/issues/2282; nothing in it says who left
@@ -87,10 +88,10 @@ EXPORTS = (
         name="Ghost",
         signs=(_one("email"), _one("subscribed_to_emails"), _one("complimentary_plan", "stripe_customer_id")),
         fields={"email": "address", "name": "name", "labels": "tags", "created_at": "joined"},
-        states={
-            "subscribed_to_emails": _words(State.UNSUBSCRIBED, "false") | _words(State.ACTIVE, "true"),
-            "deleted_at": {ANY: State.UNSUBSCRIBED},
-        },
+        states=(
+            (("subscribed_to_emails",), _words(State.UNSUBSCRIBED, "false") | _words(State.ACTIVE, "true")),
+            (("deleted_at",), {ANY: State.UNSUBSCRIBED}),
+        ),
         dates={"created_at": "signed up", "deleted_at": "left"},
     ),
     # github.com/knadh/listmonk cmd/subscribers.go, ExportSubscribers; attributes are JSON, times as Go writes them
@@ -98,7 +99,9 @@ EXPORTS = (
         name="listmonk",
         signs=(_one("uuid"), _one("email"), _one("attributes"), _one("status")),
         fields={"email": "address", "name": "name", "created_at": "joined"},
-        states={"status": _words(State.ACTIVE, "enabled") | _words(State.UNSUBSCRIBED, "disabled", "blocklisted")},
+        states=(
+            (("status",), _words(State.ACTIVE, "enabled") | _words(State.UNSUBSCRIBED, "disabled", "blocklisted")),
+        ),
         dates={"created_at": "signed up"},
         bags=("attributes",),
         caution="it does not say who left one list only (github.com/knadh/listmonk/issues/738): "
@@ -109,39 +112,18 @@ EXPORTS = (
         name="Buttondown",
         signs=(_one("email", "email_address"), _one("creation_date"), _one("type", "subscriber_type")),
         fields={"email_address": "address", "email": "address", "tags": "tags", "creation_date": "joined"},
-        states=dict.fromkeys(
-            ("type", "subscriber_type"),
-            _words(State.ACTIVE, "regular", "premium", "gifted", "trialed", "churning", "past_due", "paused")
-            | _words(State.PENDING, "unactivated", "unpaid", "upcoming")
-            | _words(State.UNSUBSCRIBED, "unsubscribed", "removed", "churned", "blocked", "spammy", "disposable")
-            | _words(State.BOUNCED, "undeliverable", "malformed")
-            | _words(State.COMPLAINED, "complained"),
+        states=(
+            (
+                ("type", "subscriber_type"),
+                _words(State.ACTIVE, "regular", "premium", "gifted", "trialed", "churning", "past_due", "paused")
+                | _words(State.PENDING, "unactivated", "unpaid", "upcoming")
+                | _words(State.UNSUBSCRIBED, "unsubscribed", "removed", "churned", "blocked", "spammy", "disposable")
+                | _words(State.BOUNCED, "undeliverable", "malformed")
+                | _words(State.COMPLAINED, "complained"),
+            ),
         ),
         dates={"creation_date": "signed up", "unsubscription_date": "left"},
         bags=("metadata",),
-    ),
-    # https://help.kit.com for the words of the pages, developers.kit.com/api-reference/subscribers for those of the
-    # API; the headers as others read them. Before Mailchimp's "Email Address" nothing here has its three columns.
-    Export(
-        name="Kit",
-        signs=(_one("email", "email_address"), _one("first_name"), _one("status", "state"), _one("created_at")),
-        fields={
-            "email_address": "address",
-            "email": "address",
-            "first_name": "first_name",
-            "last_name": "last_name",
-            "tags": "tags",
-            "created_at": "joined",
-        },
-        states=dict.fromkeys(
-            ("status", "state"),
-            _words(State.ACTIVE, "active", "confirmed", "cold")
-            | _words(State.PENDING, "inactive", "unconfirmed")
-            | _words(State.UNSUBSCRIBED, "cancelled", "canceled", "unsubscribed", "blocked")
-            | _words(State.BOUNCED, "bounced")
-            | _words(State.COMPLAINED, "complained"),
-        ),
-        dates={"created_at": "signed up", "cancelled_at": "left"},
     ),
     # https://www.beehiiv.com/newsletter-glossary/subscriber-status for the words; the headers as others read them
     Export(
@@ -155,22 +137,49 @@ EXPORTS = (
             "created_at": "joined",
             "created": "joined",
         },
-        states={
-            "status": _words(State.ACTIVE, "active")
-            | _words(State.PENDING, "pending", "validating", "needs approval", "needs_attention", "needs attention")
-            | _words(State.UNSUBSCRIBED, "inactive", "unsubscribed")
-            | _words(State.BOUNCED, "invalid")
-        },
+        states=(
+            (
+                ("status",),
+                _words(State.ACTIVE, "active")
+                | _words(State.PENDING, "pending", "validating", "needs approval", "needs_attention", "needs attention")
+                | _words(State.UNSUBSCRIBED, "inactive", "unsubscribed")
+                | _words(State.BOUNCED, "invalid"),
+            ),
+        ),
         dates={"created_at": "signed up", "created": "signed up", "unsubscribed_at": "left"},
+    ),
+    # http://help.convertkit.com/article/12-convertkit-subscribers for the words of the pages,
+    # https://developers.kit.com/api-reference/subscribers for those of the API; the headers as others read them
+    Export(
+        name="Kit",
+        signs=(_one("email", "email_address"), _one("first_name"), _one("status", "state"), _one("created_at")),
+        fields={
+            "email_address": "address",
+            "email": "address",
+            "first_name": "first_name",
+            "last_name": "last_name",
+            "tags": "tags",
+            "created_at": "joined",
+        },
+        states=(
+            (
+                ("status", "state"),
+                _words(State.ACTIVE, "active", "confirmed", "cold")
+                | _words(State.PENDING, "inactive", "unconfirmed")
+                | _words(State.UNSUBSCRIBED, "cancelled", "canceled", "unsubscribed", "blocked")
+                | _words(State.BOUNCED, "bounced")
+                | _words(State.COMPLAINED, "complained"),
+            ),
+        ),
+        dates={"created_at": "signed up", "cancelled_at": "left"},
     ),
 )
 
 
 def recognised(names: Collection[str]) -> Export | None:
-    """The service whose export has columns of these *names*; of several, the one that asks for most of them."""
+    """The service whose export has columns of these *names*; of several, the first in the table."""
     there = frozenset(names)
-    found = [export for export in EXPORTS if all(sign & there for sign in export.signs)]
-    return max(found, key=lambda export: len(export.signs), default=None)
+    return next((export for export in EXPORTS if all(sign & there for sign in export.signs)), None)
 
 
 def said_by_file_name(name: str) -> tuple[str, State | None] | None:

@@ -95,7 +95,8 @@ def export_columns(
     }
     if "address" not in places:
         raise _no_addresses(cells, names)
-    states = tuple((first[name], {**meaning, **words}) for name, meaning in export.states.items() if name in first)
+    said = [(next((first[name] for name in among if name in first), -1), meaning) for among, meaning in export.states]
+    states = tuple((index, {**STATES, **meaning, **words}) for index, meaning in said if index >= 0)
     bags = tuple(first[name] for name in export.bags if name in first)
     used = {*places.values(), *bags, *(index for index, _ in states), *(first.get(name) for name in export.dates)}
     own = {name: index for name, index in first.items() if name in declared and index not in used}

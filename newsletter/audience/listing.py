@@ -68,6 +68,8 @@ class Listing:
         self._note, self._refuse = note, refuse
         rows = read_rows(lines)
         first = next(rows)
+        if first.problem:
+            raise ImportHasProblems(first.problem, at="line 1", hint='write: {"email": "…", "name": "…"}')
         self._mapped = any(cell.strip() in self._told.map.columns for cell in first.header)
         self.export = None if self._mapped else recognised({column_name(cell) for cell in first.header})
         if self.export and self.export.silent and self._told.status is None:
@@ -93,7 +95,7 @@ class Listing:
             unused: list[str] = []
             try:
                 entry = self._entry(row, unused)
-            except (BadAddress, _Unusable, ImportHasProblems) as problem:
+            except (BadAddress, _Unusable) as problem:
                 if row.cells == list(row.header):
                     self._note(Noted(row=row.number, line=row.first_line, reason="the header once more; passed over"))
                     continue
@@ -130,11 +132,14 @@ class Listing:
     def _entry(self, row: Row, unused: list[str]) -> Entry:
         """The person in a row; why something of it is not used is added to *unused*.
 
-        Raises BadAddress, _Unusable or ImportHasProblems; none quotes the row.
+        Raises BadAddress or _Unusable; neither quotes the row.
         """
         if row.problem:
             raise _Unusable(row.problem)
-        columns = self._columns_of(row)
+        try:
+            columns = self._columns_of(row)
+        except ImportHasProblems as problem:  # of a line of JSON, which names its own columns
+            raise _Unusable(problem.message) from None
         cells = _fitted(row, columns)
         zone = read_zone(cells[columns.zone])
         if zone is None and cells[columns.zone].strip():
@@ -213,7 +218,7 @@ def _attributes(
         except (ValueError, RecursionError):
             bag = None
         if not isinstance(bag, dict):
-            unused.append("the fields in it are no JSON object and were left out")
+            unused.append("the attributes are no JSON object and were left out")
             continue
         own = [(column_name(key), value) for key, value in bag.items()]
         values += [(name, value) for name, value in own if name in declared and isinstance(value, str)]

@@ -17,8 +17,7 @@ from newsletter.errors import ImportHasProblems
 class Row(NamedTuple):
     """A row, its number (the header is 1), and the lines on which it begins and ends.
 
-    `header` names the cells: the same object for all rows of a CSV, and for JSON one object for every set of keys.
-    `line` is what stands in a file of JSON, else empty; `problem` says why it cannot be read.
+    `header` names the cells. `line` is what stands in a file of JSON, else empty; `problem` says why it cannot be read.
     """
 
     number: int
@@ -83,8 +82,6 @@ def _unreadable(error: str, place: str) -> ImportHasProblems:
 
 
 def _json_rows(first: str, rest: Iterator[str]) -> Iterator[Row]:
-    headers: dict[tuple[str, ...], tuple[str, ...]] = {}
-    last: tuple[str, ...] = ()
     for number, line in enumerate(chain([first], rest), start=1):
         if not line.strip():
             continue
@@ -92,10 +89,9 @@ def _json_rows(first: str, rest: Iterator[str]) -> Iterator[Row]:
             keys, cells = _flat(json.loads(line, object_pairs_hook=_once, parse_int=str, parse_float=str))
         except (ValueError, RecursionError) as error:
             reason = str(error) if isinstance(error, _Twice) else "this is no JSON object on a line of its own"
-            yield Row(number, number, number, last, (), line, reason)
+            yield Row(number, number, number, (), (), line, reason)
             continue
-        last = headers.setdefault(keys, keys)
-        yield Row(number, number, number, last, cells, line)
+        yield Row(number, number, number, keys, cells, line)
 
 
 class _Twice(ValueError):

@@ -8,17 +8,9 @@ import click
 
 from newsletter.app.inbox import Inbox
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.mailbag import Aside
 from newsletter.cli.output import json_option, print_json, print_table, say, with_newsletter
-
-_LINES = {
-    "left": "left",
-    "bounced": "address does not work",
-    "complained": "complained",
-    "soft": "came back, this time",
-    "known": "known already",
-    "unknown": "not on the list",
-}
+from newsletter.cli.summary import NEWS
+from newsletter.delivery.mailbag import Aside
 
 
 @click.command()
@@ -39,7 +31,7 @@ def inbox(newsletter: Newsletter, dry_run: bool, as_json: bool) -> None:  # noqa
             {"dry_run": dry_run, "news": news, "aside": {each.name.lower(): count for each, count in aside.items()}}
         )
         return
-    counts = {_LINES[what]: count for what, count in news.items()} | {each.value: n for each, n in aside.items()}
+    counts = {NEWS[what]: count for what, count in news.items()} | {each.value: n for each, n in aside.items()}
     if any(counts.values()):
         print_table(("", "mails"), [(what, f"{count:,}") for what, count in counts.items() if count], right=(1,))
     else:

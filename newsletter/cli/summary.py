@@ -12,6 +12,16 @@ if TYPE_CHECKING:
     from newsletter.usecases.tick import Did
 
 
+# What became of news of people, for people.
+NEWS = {
+    "left": "left",
+    "bounced": "address does not work",
+    "complained": "complained",
+    "soft": "came back, this time",
+    "known": "known already",
+    "unknown": "not on the list",
+}
+
 # An error never names a reader, but a file may be called anything, and a summary may be read by everybody.
 _ADDRESS = re.compile(r"""[^\s<>"'(),;:/]+@[^\s<>"'(),;:/]*""")
 

@@ -11,15 +11,7 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.app.signals import until_stopped
 from newsletter.app.syncing import Syncing
 from newsletter.cli.output import json_option, print_json, print_table, say, with_newsletter
-
-_LINES = {
-    "left": "left",
-    "bounced": "address does not work",
-    "complained": "complained",
-    "soft": "came back, this time",
-    "known": "known already",
-    "unknown": "not on the list",
-}
+from newsletter.cli.summary import NEWS
 
 
 @click.command()
@@ -40,7 +32,7 @@ def sync(newsletter: Newsletter, dry_run: bool, as_json: bool) -> None:  # noqa:
         print_json({"provider": provider, "tells": list(tells(newsletter.settings)), "dry_run": dry_run, "news": found})
         return
     if any(found.values()):
-        rows = [(_LINES.get(what, what), f"{count:,}") for what, count in found.items() if count]
+        rows = [(NEWS.get(what, what), f"{count:,}") for what, count in found.items() if count]
         print_table(("", "news"), rows, right=(1,))
     else:
         say(f"{provider} has nothing new.")

@@ -41,16 +41,12 @@ class Letter:
     subject: Pieces
     headers: tuple[tuple[str, Pieces], ...]
     bodies: tuple[Body, ...]
+    leave_by_provider: bool = False  # which then writes how, into the headers and where the letter shows it
 
     @cached_property
     def own_headers(self) -> tuple[tuple[str, Pieces], ...]:
         """The headers that no provider writes: List-Id and how to leave."""
         return tuple((name, pieces) for name, pieces in self.headers if name not in ("From", "Reply-To"))
-
-    @cached_property
-    def leaves_by_provider(self) -> bool:
-        """Whether it is for the provider to write how to leave, into the headers and where the letter shows it."""
-        return all(name != "List-Unsubscribe" for name, _ in self.headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -63,7 +63,7 @@ class Mailgun:
 
     def send(self, batch: Batch) -> Iterator[Receipt | None]:
         """One call for each variant of the letter, and one more for each thousand readers or 20 MB."""
-        if batch.letter.leaves_by_provider and self._tracking.get("active") is not True:
+        if batch.letter.leave_by_provider and self._tracking.get("active") is not True:
             raise ProviderRefused("Mailgun would show readers no way to leave", hint=_TURN_ON)
         variants = forms(batch, sandbox=self._sandbox)  # all of them before the first call: one may be refused
         for variant, rows in by_variant(batch.rows):

@@ -136,7 +136,7 @@ def forms(batch: Batch, *, sandbox: bool) -> tuple[Form, ...]:
             "the letter's headers are longer than the 16 kB that Mailgun takes",
             hint="shorten the sender, the list's name or the leave address in newsletter.toml",
         )
-    theirs = {"unsubscribe_url": "%unsubscribe_url%"} if letter.leaves_by_provider else {}
+    theirs = {"unsubscribe_url": "%unsubscribe_url%"} if letter.leave_by_provider else {}
     made = templates(letter, SYNTAX, theirs=theirs)
     return tuple(Form(template=each, options=tuple(common), headers=own) for each in made)
 

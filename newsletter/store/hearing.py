@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or
 
 from newsletter.audience.addresses import BadAddress, address_key
 from newsletter.audience.consent import MOVES, Evidence
-from newsletter.audience.news import LEADS_TO, SOFT_AMONG, SOFT_LIMIT, Kind, News, Told
 from newsletter.audience.subscriber import State
+from newsletter.delivery.news import LEADS_TO, SOFT_AMONG, SOFT_LIMIT, Kind, News, Told
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.report import Refusal
 from newsletter.pieces import one_line
@@ -57,6 +57,12 @@ class SqlHearing:
         with self._db.reading() as connection:
             found = connection.execute(_REFUSALS.where(outcomes.c.issue_no == issue_no))
             return [Refusal(**row._mapping) for row in found]
+
+    def arrived(self, issue_no: int) -> int:
+        """How many deliveries of an issue came as far as the recipient's server, for all that we know."""
+        query = select(func.count()).where(outcomes.c.issue_no == issue_no, outcomes.c.status.in_(_ARRIVED))
+        with self._db.reading() as connection:
+            return connection.execute(query).scalar_one()
 
     def take(self, told: Sequence[Told]) -> list[Kind | None]:
         """What each piece of news came to be for its person; None if it is nothing new, or they asked anew since.

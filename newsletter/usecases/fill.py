@@ -98,6 +98,7 @@ def filler(edition: Edition, links_of: LinksOf, *, cut: Cut | None = None) -> Fi
         subject=cut.subject,
         headers=cut.headers,
         bodies=tuple(Body(html=each.html, text=each.text, mime=each.mime) for each in cut.variants),
+        leave_by_provider=edition.identity.leave_mode == "provider",
     )
     conditions = tuple(from_data(condition.rule) for condition in edition.conditions)
     return Filler(letter, evaluator(cut.expressions), conditions, edition.constants, links_of)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from newsletter.audience.bounce_causes import cause_of
-from newsletter.audience.news import Heard, Kind, News, Told
+from newsletter.delivery.bounce_causes import cause_of
 from newsletter.delivery.message import read_delivery_ref
+from newsletter.delivery.news import Heard, Kind, News, Told
 from newsletter.delivery.outcome import Event, Status
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Refusal
@@ -40,6 +40,9 @@ class Listed(Protocol):
 
     def refusals(self, issue_no: int) -> Sequence[Refusal]:
         """The refused deliveries of an issue to people who are mailed still, but for those that were taken already."""
+
+    def arrived(self, issue_no: int) -> int:
+        """How many deliveries of an issue came as far as the recipient's server, for all that we know."""
 
     def take(self, told: Sequence[Told]) -> Sequence[Kind | None]:
         """What each piece of news came to be for its person; None if it is nothing new. All of it or nothing."""
@@ -77,11 +80,14 @@ class Listener:
         return +moved, self._take(told)
 
     def hear_refusals(self, issue_no: int) -> Heard:
-        """What became of those whom an issue could not be handed over to."""
-        judged = (
-            (each.subscriber_id, _judged(each.reason, at=each.at, how="refused"))
-            for each in self.people.refusals(issue_no)
-        )
+        """What became of those whom an issue could not be handed over to.
+
+        Nothing, where fewer got it than did not: that is rather a mistake of ours, whatever the servers say.
+        """
+        refusals = self.people.refusals(issue_no)
+        if refusals and len(refusals) > self.people.arrived(issue_no):
+            return Heard()
+        judged = ((each.subscriber_id, _judged(each.reason, at=each.at, how="refused")) for each in refusals)
         return self._take([Told(subscriber_id=who, news=news, issue_no=issue_no) for who, news in judged if news])
 
     def _told(self, news: News) -> Told | None:

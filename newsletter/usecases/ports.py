@@ -8,9 +8,9 @@ from typing import Protocol
 
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, ImportCounts
-from newsletter.audience.news import News
 from newsletter.audience.predicate import Predicate
 from newsletter.delivery.message import Batch
+from newsletter.delivery.news import News
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.delivery.plan import Block, Claim, Forecast, Plan, PlannedIssue
 from newsletter.delivery.report import DeliveryStory, Tally

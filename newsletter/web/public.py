@@ -142,8 +142,11 @@ def _refusal(desk: Desk, code: int) -> Response:
 
 def _colours(newsletter: Newsletter) -> str:
     """The palette of the newsletter's theme as a style sheet; a colour that it does not name stays ours."""
-    text = newsletter.workspace.optional(f"templates/{newsletter.settings.theme}/theme.toml") or ""
-    palette = tomllib.loads(text).get("colours", {})
+    path = f"templates/{newsletter.settings.theme}/theme.toml"
+    try:
+        palette = tomllib.loads(newsletter.workspace.optional(path) or "").get("colours", {})
+    except tomllib.TOMLDecodeError as err:
+        raise SettingsError(str(err), at=path) from err
 
     def rules(light: str) -> str:
         named = palette.get(light, {}).items()

@@ -132,7 +132,7 @@ def _told(desk: Desk, person: Subscriber) -> tuple[Details, bool]:
         name=told.get("name", ""),
         interests=frozenset(told.getlist("interest")),
         zone=told.get("zone", ""),
-        language=language if language in desk.languages.names else before.language,
+        language=language if language in _languages(desk, before) else before.language,
         frequency=Frequency.MONTHLY if told.get("frequency") == Frequency.MONTHLY else Frequency.WEEKLY,
         paused_until=day,
     )
@@ -153,7 +153,7 @@ def _me(
         masked=masked(person),
         leave_token=person.leave_token,
         told=told,
-        language=words.tag,
+        language=told.language or words.tag,
         wrong=wrong,
         kept=kept,
         soonest=soonest,
@@ -161,8 +161,14 @@ def _me(
         offered=settings.interests,
         zones=zones(),
         usual_zone=settings.timezone,
-        languages=desk.languages.names,
+        languages=_languages(desk, told),
     )
+
+
+def _languages(desk: Desk, told: Details) -> dict[str, str]:
+    """What can be chosen: what the pages speak, and what a person reads already."""
+    own = {told.language: told.language} if told.language else {}
+    return own | dict(desk.languages.names)
 
 
 def _stale(desk: Desk, why: str) -> Response:

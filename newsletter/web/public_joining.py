@@ -15,8 +15,6 @@ from newsletter.web.public_desk import Button, Desk, Link, masked
 if TYPE_CHECKING:
     from flask import Response
 
-    from newsletter.web.public_words import Words
-
 # Filled in by programs that fill in everything; people do not see it. No name that a browser fills in by itself.
 TRAP = "topic"
 
@@ -92,6 +90,6 @@ def _form(desk: Desk, *, address: str, details: Details, wrong: bool) -> Respons
 
 
 def _stale(desk: Desk) -> Response:
-    words: Words = desk.words
+    words = desk.words
     link = Link(url=url_for("join.form"), label=words("join_label"))
     return desk.message(words, "stale", words("stale_confirm"), status=404, link=link)

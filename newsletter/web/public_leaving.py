@@ -13,8 +13,6 @@ from newsletter.web.public_desk import Button, Desk, Link, masked
 if TYPE_CHECKING:
     from flask import Response
 
-    from newsletter.web.public_words import Words
-
 
 def leaving(desk: Desk) -> Blueprint:
     """The pages by which people go. The token in them is good for ever, and for this alone."""
@@ -75,6 +73,6 @@ def leaving(desk: Desk) -> Blueprint:
 
 
 def _unknown(desk: Desk) -> Response:
-    words: Words = desk.words
+    words = desk.words
     link = Link(url=url_for("choose.lost"), label=words("fresh_label"))
     return desk.message(words, "e404", words("e404_leave"), status=404, link=link)

@@ -129,8 +129,8 @@ class Desk:
             if state != "active"
         }
 
-    def rows(self, query: str) -> list[tuple[str, ...]]:
-        connection = sqlite3.connect(self.workplace.root / "subscribers" / "newsletter.db")
+    def rows(self, query: str, database: str = "subscribers/newsletter.db") -> list[tuple[str, ...]]:
+        connection = sqlite3.connect(self.workplace.root / database)
         try:
             return connection.execute(query).fetchall()
         finally:
@@ -138,12 +138,10 @@ class Desk:
 
     def process(self) -> subprocess.Popen[str]:
         """The command, in a process of its own."""
-        environment = {**os.environ, "NEWSLETTER_INBOX_PASSWORD": PASSWORD}
-        environment |= {"SSL_CERT_FILE": str(self.dovecot.certificate)}
-        words = ("--config", str(self.workplace.root), "inbox", "--json")
+        given = {name: value for name, value in self.workplace.environment.items() if value is not None}
         return subprocess.Popen(
-            [sys.executable, "-m", "newsletter", *words],
-            env=environment,
+            [sys.executable, "-m", "newsletter", "--config", str(self.workplace.root), "inbox", "--json"],
+            env={**os.environ, **given},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -253,14 +251,13 @@ def test_what_somebody_left_behind_before_is_not_read_again_in_another_folder(de
 
 
 @contextmanager
-def between(dovecot: Dovecot, when: Callable[[bytes], bool], then: Callable[[], None]) -> Iterator[int]:
-    """The port of a line to the server that ends with what a client says *when*, after *then* is done."""
+def between(dovecot: Dovecot, when: Callable[[bytes], bool], then: Callable[[], object]) -> Iterator[int]:
+    """The port of a line to the server; at what a client says *when*, it ends, unless *then* gives something."""
 
     def carry(one: socket.socket, other: socket.socket, *, watched: bool) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
-                if watched and when(data):
-                    then()
+                if watched and when(data) and not then():
                     break
                 other.sendall(data)
         for each in (one, other):
@@ -301,6 +298,52 @@ def test_killed_between_hearing_and_putting_away(desk: Desk) -> None:
     assert desk.dovecot.subjects(desk.user) == ["Re: Renew your goals"]
 
 
+def test_where_the_state_lives_in_git_it_is_saved_before_a_mail_moves(
+    workplace: Workplace, dovecot: Dovecot, tmp_path: Path
+) -> None:
+    root = workplace.root
+    workplace.done("init", str(root))
+    for words in (("init", "-q", "--bare", "origin.git"), ("init", "-q", "letters")):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    subprocess.run(["git", "remote", "add", "origin", "../origin.git"], cwd=root, check=True)
+    key = workplace.run("state", "key")
+    (public,) = re.findall(r"age1\w+", key.stderr)
+    settings = re.sub(r'(?m)^database = ".*"', 'database = "git+age"', (root / "newsletter.toml").read_text())
+    (root / "newsletter.toml").write_text(f'{settings}\n[state]\nrecipients = ["{public}"]\n')
+    workplace.environment |= {"NEWSLETTER_STATE_KEY": key.stdout.strip(), "NEWSLETTER_INBOX_PASSWORD": PASSWORD}
+    workplace.done("state", "init")
+    (root / "two.csv").write_text("email\nada@example.org\nzoe@example.org\n")
+    workplace.done("subscribers", "import", str(root / "two.csv"), "--evidence", "invented for a test")
+    workplace.done("state", "pull", str(root / "state.db"))
+    desk = Desk(workplace, dovecot, "in_git", {})
+    desk.put(mails.reply(), mails.leave(desk.rows("SELECT leave_token FROM subscribers", "state.db")[0][0]))
+    found: list[object] = []
+
+    def look() -> None:
+        workplace.done("state", "pull", str(root / "meanwhile.db"))
+        found.extend(desk.rows("SELECT state FROM subscribers ORDER BY state", "meanwhile.db"))
+
+    with between(dovecot, lambda said: b"MOVE" in said, look) as port:
+        desk.settle_in(port=port, security="none")
+        with desk.process() as process:
+            assert process.wait(60) == 1
+    assert found == [("active",), ("unsubscribed",)]
+
+    def meanwhile() -> bool:
+        """Somebody else saves something."""
+        shutil.copytree(root, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("newsletter.db*"))
+        other = Workplace(tmp_path / "elsewhere", environment=workplace.environment)
+        other.done("subscribers", "add", "ida@example.org", "--evidence", "invented for a test")
+        return True
+
+    with between(dovecot, lambda said: b"MOVE" in said, meanwhile) as port:
+        desk.settle_in(port=port, security="none")
+        assert desk.poll() == {"known": 1, "reply": 1}
+    workplace.done("state", "pull", str(root / "after.db"))
+    assert desk.rows("SELECT count(*) FROM subscribers", "after.db") == [(3,)]
+    assert len(desk.rows("SELECT position FROM bookmarks", "after.db")) == 1
+
+
 def test_the_mailbox_goes_away_in_the_middle(desk: Desk) -> None:
     desk.put(*(mails.reply() for _ in range(AT_ONCE - 1)), desk.sent["reader1"].dsn(), desk.sent["reader2"].dsn())
     fetches: list[bytes] = []
@@ -332,6 +375,12 @@ def test_a_mail_that_did_not_come_is_asked_for_again(desk: Desk) -> None:
             desk.settle_in(host="127.0.0.1", port=script.port, security="none")
             assert desk.poll().get("reply", 0) == bodies.count(b"FETCH")
         assert script.asked[4].split()[3] == begin
+    with scripted(*let_in(b"TAG OK none\r\n", b"TAG OK bye\r\n"), port=port) as script:
+        desk.settle_in(
+            host="127.0.0.1", port=port, security="none", folder="Other"
+        )  # whose numbers are of the same kind
+        assert desk.poll() == {}
+    assert script.asked[4].split()[3] == b"1:*"
 
 
 def test_two_at_once(desk: Desk) -> None:

@@ -121,6 +121,15 @@ def test_a_day_that_cannot_be_meant_is_asked_again(house: House, link: str, day:
     assert house.dump() == before
 
 
+def test_what_the_form_does_not_offer_to_others_is_kept_for_who_has_it(house: House) -> None:
+    link = house.own_page(house.person(language="fr", zone="Etc/GMT+5"))
+    page = house.get(link).text
+    assert '<option value="Etc/GMT+5" selected>' in page
+    assert '<option value="fr" lang="fr" selected>' in page
+    house.post(link, language="fr", zone="Etc/GMT+5")
+    assert (house.known().language, house.known().zone) == ("fr", "Etc/GMT+5")
+
+
 @pytest.mark.parametrize(
     "told", [{"language": "xx"}, {"frequency": "hourly"}, {"zone": "Mars/Olympus"}, {"interest": "stolen"}]
 )

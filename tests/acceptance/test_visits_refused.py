@@ -101,6 +101,9 @@ def test_the_themes_colours_go_over_ours(tmp_path: Path) -> None:
     assert "--violet: #123456;" in sheet
     assert "--violet: #abcdef;" in sheet.partition("dark")[2]
     assert "body" not in sheet
+    theme.write_text("[colours.light")
+    with pytest.raises(SettingsError):
+        public_pages(newsletter)
 
 
 # What is refused
@@ -298,7 +301,7 @@ def open_all_day(tmp_path_factory: pytest.TempPathFactory) -> tuple[House, list[
 
 
 @given(data=st.data())
-@bounds(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@bounds(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_that_is_sent_makes_it_stumble(open_all_day: tuple[House, list[str]], data: st.DataObject) -> None:
     house, paths = open_all_day
     known = st.sampled_from(paths)

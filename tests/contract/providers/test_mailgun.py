@@ -372,7 +372,7 @@ def test_a_doctor_sees_who_writes_how_to_leave(make, by_provider, active, footer
 def test_a_letter_that_leaves_it_to_mailgun_has_its_link_and_no_header_of_ours(make, world) -> None:
     batch = crowd(3)
     headers = tuple(each for each in batch.letter.headers if not each[0].startswith("List-Unsubscribe"))
-    batch = replace(batch, letter=replace(batch.letter, headers=headers))
+    batch = replace(batch, letter=replace(batch.letter, headers=headers, leave_by_provider=True))
     with pytest.raises(ProviderRefused, match="no way to leave"):
         kept(make().send(batch))
     assert world.calls() == 0
@@ -384,6 +384,14 @@ def test_a_letter_that_leaves_it_to_mailgun_has_its_link_and_no_header_of_ours(m
         assert not [name for name in message.headers if name.startswith("List-Unsubscribe")]
     (call,) = world.cloud.sends
     assert b"/leave/" not in call.body
+
+
+def test_a_mail_that_nobody_has_to_leave_does_not_ask_for_mailguns_link(make, world) -> None:
+    batch = crowd(1)
+    headers = tuple(each for each in batch.letter.headers if not each[0].startswith("List-Unsubscribe"))
+    kept(make().send(replace(batch, letter=replace(batch.letter, headers=headers))))
+    assert len(world.accepted()) == 1
+    assert "%unsubscribe_url%" not in world.accepted()[0].html
 
 
 def test_a_letter_cannot_bring_mailguns_link_for_leaving_itself(make, world) -> None:

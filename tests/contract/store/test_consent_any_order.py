@@ -16,9 +16,9 @@ from sqlalchemy import Text, delete, insert, select
 from newsletter.audience.asking import WishKind
 from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.importing import Entry
-from newsletter.audience.news import Kind, News
 from newsletter.audience.subscriber import State
 from newsletter.audience.suppression import why_not
+from newsletter.delivery.news import Kind, News
 from newsletter.store import rules
 from newsletter.store.consenting import SqlConsent
 from newsletter.store.departures import keep_journal

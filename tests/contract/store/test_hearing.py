@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from newsletter.audience.importing import Entry
-from newsletter.audience.news import Kind, News, Told
 from newsletter.audience.subscriber import State
+from newsletter.delivery.news import Kind, News, Told
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.store.hearing import SqlHearing
 from newsletter.store.tables import deliveries, outcomes, soft_bounces, subscribers
@@ -196,6 +196,7 @@ def test_refusals_are_told_until_they_were_taken(store, hearing):
     hearing.heard(2, news(Kind.SOFT), issue_no=no)
     assert [each.subscriber_id for each in hearing.refusals(no)] == [3]
     assert hearing.refusals(no + 1) == []
+    assert hearing.arrived(no) == 1
 
 
 # What can become of one letter to one person, and whether it then counts among the last ones.

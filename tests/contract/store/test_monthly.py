@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,15 @@ def test_the_first_letter_of_the_month_and_no_other(pair):
 def test_planned_in_any_order_it_is_one(pair):
     planned = [pair.plan(letter) for letter in (THIRD, FIRST, THIRD, SECOND)]
     assert [readers(pair, each.no) for each in planned] == [{1, 2}, {1}, {1, 2}, {1}]
+
+
+def test_planned_at_once_it_is_one(pair):
+    letters = (FIRST, SECOND, THIRD)
+    for letter in letters:
+        pair.editions.put("e" * 64, b"letter", issue_id=letter, now=NOW)
+    with ThreadPoolExecutor(3) as pool:
+        planned = list(pool.map(lambda letter: pair.planner.write(plan(letter), now=NOW), letters))
+    assert sorted(len(readers(pair, each.no)) for each in planned) == [1, 1, 2]
 
 
 def test_a_planned_letter_looks_the_same_ahead_as_before(pair):

@@ -10,23 +10,19 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.audience.columns import column_name, read_text
+from newsletter.audience.columns import read_text
 from newsletter.audience.exporting import csv_row, header, json_row
 from newsletter.audience.importing import Entry
 from newsletter.audience.listing import Listing
 from newsletter.audience.subscriber import Frequency, State, Subscriber
 
-words = st.text(max_size=20).map(read_text)
-names = st.sampled_from(["city", "größe", "joined", "email", "status", "not_taken_because", "address"]) | words.map(
-    column_name
-).filter(bool)
-instants = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(  # noqa: DTZ001
-    lambda at: at.replace(microsecond=0)
-)
+words = st.text(max_size=8).map(read_text)
+names = st.sampled_from(["city", "größe", "joined", "email", "status", "not_taken_because", "address", "a1", "_x"])
+instants = st.integers(631_152_000, 4_000_000_000).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 people = st.builds(
     Subscriber,
     id=st.just(0),
-    address=st.from_regex(r"['=+-]?[a-z=+'-]{1,8}", fullmatch=True).map(lambda local: f"{local}@example.org"),
+    address=st.text("ab=+-'", min_size=1, max_size=5).map(lambda local: f"{local}@example.org"),
     name=words,
     first_name=words,
     state=st.sampled_from([state for state in State if state is not State.ERASED]),
@@ -34,7 +30,7 @@ people = st.builds(
     zone=st.none() | st.sampled_from(["Africa/Nairobi", "America/Argentina/Buenos_Aires"]),
     language=st.sampled_from(["", "en", "pt-br"]),
     tags=st.frozensets(st.sampled_from(["tea", "a.b", "x-y_z"])),
-    attributes=st.dictionaries(names, words.filter(bool), max_size=3),
+    attributes=st.dictionaries(names, words.filter(bool), max_size=2),
     joined_at=instants,
     frequency=st.sampled_from(Frequency),
 )
@@ -47,7 +43,7 @@ def same(person: Subscriber, entry: Entry) -> None:
         assert getattr(entry, name) == getattr(person, name), name
 
 
-@given(st.lists(people, max_size=4, unique_by=lambda person: person.address))
+@given(st.lists(people, max_size=3, unique_by=lambda person: person.address))
 def test_csv_is_read_back(everyone):
     fields = sorted({name for person in everyone for name in person.attributes})
     out = io.StringIO(newline="")
@@ -59,7 +55,7 @@ def test_csv_is_read_back(everyone):
         same(person, entry)
 
 
-@given(st.lists(people, min_size=1, max_size=4, unique_by=lambda person: person.address))
+@given(st.lists(people, min_size=1, max_size=3, unique_by=lambda person: person.address))
 def test_lines_of_json_are_read_back(everyone):
     lines = [json.dumps(json_row(person), ensure_ascii=False) + "\n" for person in everyone]
     for person, entry in zip(everyone, Listing(lines), strict=True):

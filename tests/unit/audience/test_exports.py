@@ -240,6 +240,17 @@ def test_twins_among_columns_that_nobody_uses_do_no_harm():
     assert person.state is State.ACTIVE
 
 
+def test_a_field_called_state_is_no_state_where_another_column_is():
+    (person,) = listing(with_cell("Kit", "State", "California"))
+    assert person.state is State.ACTIVE
+
+
+def test_of_two_services_that_it_could_be_the_surer_one_is_taken():
+    found = recognised(["email_address", "euid", "optin_time", "first_name", "state", "created_at"])
+    assert found is not None
+    assert found.name == "Mailchimp"
+
+
 def test_broken_attributes_are_left_out_and_noted():
     notes: list[Noted] = []
     (person,) = listing(with_cell("listmonk", "attributes", "{broken"), notes=notes)

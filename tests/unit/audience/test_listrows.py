@@ -74,6 +74,11 @@ def test_one_json_value_is_told_how_to_become_lines():
     assert "jq" in caught.value.hint
 
 
+def test_a_first_line_that_is_no_json_ends_it():
+    with pytest.raises(ImportHasProblems, match="no JSON object"):
+        read('{"email": "ana@example.org"\n')
+
+
 @pytest.mark.parametrize(
     ("first", "mended"),
     [

@@ -129,7 +129,12 @@ def test_a_clause_is_a_condition(clause, rule):
         ('not = { any = [{ tag = "tea" }] }', "x.not.any.tag", "no 'tag'", "did you mean 'tags'"),
         ('interests = "tea"', "x.interests", "no 'interests'", "did you mean 'tags'"),
         ('recieved = "a"', "x.recieved", "no 'recieved'", "did you mean 'received'? for a field of your own"),
-        ('commitments = "done"', "x.commitments", "knows no 'commitments'", "tags, language, zone, frequency, joined, received"),
+        (
+            'commitments = "done"',
+            "x.commitments",
+            "knows no 'commitments'",
+            "tags, language, zone, frequency, joined, received",
+        ),
         ("promises = { done = true }", "x.promises", "knows no 'promises'", "any, not, tags"),
         ("city = 7", "x.city", "knows no 'city'", "wants a text"),
         ('first_name = "Zoë"', "x.first_name", "knows no", "known are"),

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from newsletter.audience.news import Heard, Kind, News, Told
 from newsletter.delivery.message import delivery_ref
+from newsletter.delivery.news import Heard, Kind, News, Told
 from newsletter.delivery.outcome import MOVES, Event, Status
 from newsletter.delivery.report import Refusal
 from newsletter.usecases.hear import Listener
@@ -28,6 +28,7 @@ class World:
 
     status: Status = Status.ACCEPTED
     refused: list[Refusal] = field(default_factory=list)
+    got_it: int = 100
     taken: list[tuple[int, News, int | None]] = field(default_factory=list)
 
     def of_delivery(self, issue_no: int, seq: int) -> int | None:
@@ -41,6 +42,9 @@ class World:
 
     def refusals(self, issue_no: int) -> list[Refusal]:
         return self.refused if issue_no == 1 else []
+
+    def arrived(self, issue_no: int) -> int:
+        return self.got_it
 
     def take(self, told: Sequence[Told]) -> list[Kind | None]:
         return [self._take(each) for each in told]
@@ -188,3 +192,11 @@ def test_a_refusal_is_news_where_their_server_or_its_words_say_so(said: str, kin
     )
     assert (heard.bounced, heard.soft) == (kind is Kind.HARD, kind is Kind.SOFT)
     assert world.listener.hear_refusals(2) == Heard()
+
+
+@pytest.mark.parametrize(("got_it", "believed"), [(0, 0), (1, 0), (2, 2)])
+def test_where_more_are_refused_than_not_nobody_is_gone(got_it: int, believed: int) -> None:
+    refusals = [Refusal(subscriber_id=who, at=NOW, reason="550 5.1.1 unknown") for who in (70, 71)]
+    world = World(refused=refusals, got_it=got_it)
+    world.listener.hear_refusals(1)
+    assert len(world.taken) == believed

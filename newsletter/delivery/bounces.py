@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from newsletter.audience.bounce_causes import cause_of
-from newsletter.audience.mail_parts import Part, field_groups
-from newsletter.audience.news import Kind
+from newsletter.delivery.bounce_causes import cause_of
+from newsletter.delivery.mail_parts import Part, field_groups
+from newsletter.delivery.news import Kind
 
 _REPORTS = ("message/delivery-status", "message/global-delivery-status")  # RFC 3464, RFC 6533
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from newsletter.audience.bounces import bounce_in, parted
-from newsletter.audience.mail_parts import Part, leaves, read_part
-from newsletter.audience.news import Kind, News
+from newsletter.delivery.bounces import bounce_in, parted
+from newsletter.delivery.mail_parts import Part, leaves, read_part
+from newsletter.delivery.news import Kind, News
 
 HOW = "inbox"
 
