@@ -18,9 +18,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from newsletter.audience.links import Signer
-from newsletter.audience.news import News
 from newsletter.audience.subscriber import Subscriber
 from newsletter.delivery.message import Batch
+from newsletter.delivery.news import News
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.providers.outbox import Outbox
 from newsletter.rendering.edition import read_edition

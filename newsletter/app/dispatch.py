@@ -16,7 +16,7 @@ from newsletter.app.arrival import refuse_unpublished
 from newsletter.app.carriers import carrier, lanes_of
 from newsletter.app.hearing import Hearing
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.news import Heard
+from newsletter.delivery.news import Heard
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import InDoubt

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.news import Heard, News
+from newsletter.delivery.news import Heard, News
 from newsletter.delivery.outcome import Event, Status
 from newsletter.store.hearing import SqlHearing
 from newsletter.store.ledger import SqlLedger

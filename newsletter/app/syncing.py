@@ -10,7 +10,7 @@ from time import monotonic
 
 from newsletter.app.carriers import carrier, tells
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.news import Heard
+from newsletter.delivery.news import Heard
 from newsletter.errors import NotFound
 from newsletter.store.bookmarks import SqlBookmarks
 from newsletter.usecases.ports import Provider

@@ -12,7 +12,6 @@ import click
 from newsletter.app.dispatch import Dispatch
 from newsletter.app.newsletter import Newsletter
 from newsletter.app.signals import until_stopped
-from newsletter.audience.news import Heard
 from newsletter.cli.output import (
     confirm,
     instant,
@@ -25,6 +24,7 @@ from newsletter.cli.output import (
     with_newsletter,
     yes_option,
 )
+from newsletter.delivery.news import Heard
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.report import InDoubt
 from newsletter.usecases.reconcile import Word

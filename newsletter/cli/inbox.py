@@ -8,9 +8,9 @@ import click
 
 from newsletter.app.inbox import Inbox
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.mailbag import Aside
 from newsletter.cli.output import json_option, print_json, print_table, say, with_newsletter
 from newsletter.cli.summary import NEWS
+from newsletter.delivery.mailbag import Aside
 
 
 @click.command()

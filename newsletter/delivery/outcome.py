@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from newsletter.audience.news import Kind
+from newsletter.delivery.news import Kind
 from newsletter.errors import IllegalMove
 
 

@@ -5,7 +5,7 @@ Source: documentation.mailgun.com, "Events" and "Webhooks" (read 2026-11-21).
 
 from __future__ import annotations
 
-from newsletter.audience.news import Kind
+from newsletter.delivery.news import Kind
 from newsletter.delivery.outcome import Event, Status
 from newsletter.providers.http import redacted
 from newsletter.providers.records import Record, text_of, within

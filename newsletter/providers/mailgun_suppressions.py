@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from newsletter.audience.news import Kind, News
+from newsletter.delivery.news import Kind, News
 from newsletter.providers.http import redacted
 from newsletter.providers.mailgun_events import failure, reason_of, ref_of
 from newsletter.providers.records import Record, text_of

@@ -15,8 +15,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from newsletter.audience.news import News
 from newsletter.delivery.message import Batch
+from newsletter.delivery.news import News
 from newsletter.delivery.outcome import Event, Look, Receipt, Status
 from newsletter.errors import ProviderRefused
 

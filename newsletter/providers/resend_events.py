@@ -5,7 +5,7 @@ Source: resend.com/docs/webhooks/emails and dashboard/webhooks/body-parameters (
 
 from __future__ import annotations
 
-from newsletter.audience.news import Kind
+from newsletter.delivery.news import Kind
 from newsletter.delivery.outcome import Event, Status
 from newsletter.providers.http import redacted
 from newsletter.providers.records import Record, text_of, within

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from newsletter.audience.news import Kind, News
+from newsletter.delivery.news import Kind, News
 from newsletter.providers.records import Record, text_of
 from newsletter.providers.walk import HOW, Walk, read_instant
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 
-from newsletter.audience.news import Kind
+from newsletter.delivery.news import Kind
 from newsletter.delivery.outcome import Event, Status
 from newsletter.providers.http import redacted
 from newsletter.providers.records import Record, text_of, within

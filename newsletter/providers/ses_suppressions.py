@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from newsletter.audience.news import Kind, News
+from newsletter.delivery.news import Kind, News
 from newsletter.providers.records import Record, text_of
 from newsletter.providers.walk import HOW, Walk, read_instant
 

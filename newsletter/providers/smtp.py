@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from newsletter.audience.news import News
 from newsletter.delivery.message import Batch, Row
+from newsletter.delivery.news import News
 from newsletter.delivery.outcome import Event, Look, Receipt
 from newsletter.errors import ProviderRefused
 from newsletter.providers.dkim import Dkim

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import islice
 
-from newsletter.audience.news import News
+from newsletter.delivery.news import News
 from newsletter.errors import ProviderBusy
 from newsletter.providers.http import Answer, Http
 from newsletter.providers.records import Record

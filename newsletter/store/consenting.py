@@ -60,8 +60,13 @@ class SqlConsent:
             if _held(connection, subscriber_id) is not State.UNSUBSCRIBED:
                 return False
             table = consent_events.c
-            events = select(table.at, table.how).where(table.subscriber_id == subscriber_id).order_by(table.no.desc())
-            last = connection.execute(events.limit(1)).one()
+            moves = select(table.at, table.how, table.state).where(
+                table.subscriber_id == subscriber_id, table.state.is_not(None)
+            )
+            last, *before = connection.execute(moves.order_by(table.no.desc()).limit(2)).all()
+            # Whoever had not confirmed yet when they left has nothing to go back to but asking.
+            if [each.state for each in before] != [State.ACTIVE.value]:
+                return False
             if last.how not in OWN_DOORS or evidence.at - last.at > UNDO_WITHIN:
                 return False
             # Later than the leaving by the clock too, so that the journal of departures takes it for what it is.

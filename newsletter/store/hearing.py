@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal_column, or
 
 from newsletter.audience.addresses import BadAddress, address_key
 from newsletter.audience.consent import MOVES, Evidence
-from newsletter.audience.news import LEADS_TO, SOFT_AMONG, SOFT_LIMIT, Kind, News, Told
 from newsletter.audience.subscriber import State
+from newsletter.delivery.news import LEADS_TO, SOFT_AMONG, SOFT_LIMIT, Kind, News, Told
 from newsletter.delivery.outcome import Status
 from newsletter.delivery.report import Refusal
 from newsletter.pieces import one_line

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from newsletter.audience.bounce_causes import cause_of
-from newsletter.audience.news import Heard, Kind, News, Told
+from newsletter.delivery.bounce_causes import cause_of
 from newsletter.delivery.message import read_delivery_ref
+from newsletter.delivery.news import Heard, Kind, News, Told
 from newsletter.delivery.outcome import Event, Status
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.delivery.report import Refusal

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from newsletter.audience.news import Heard, News
+from newsletter.delivery.news import Heard, News
 from newsletter.errors import ProviderBusy, ProviderRefused
 from newsletter.usecases.ports import Provider
 

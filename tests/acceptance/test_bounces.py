@@ -14,8 +14,8 @@ import pytest
 from newsletter.app.dispatch import Dispatch
 from newsletter.app.hearing import Hearing
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.news import Kind, News
 from newsletter.delivery.message import delivery_ref
+from newsletter.delivery.news import Kind, News
 from newsletter.delivery.plan import PlannedIssue
 from newsletter.errors import LetterHalted
 from newsletter.settings.read import read_settings

@@ -208,6 +208,23 @@ def test_it_is_said_in_words(desk: Desk) -> None:
     assert desk.workplace.done("inbox").stderr == "Nothing new has come in.\n"
 
 
+def test_a_tick_looks_into_it_first_and_not_again_at_once(desk: Desk) -> None:
+    desk.put(desk.sent["reader1"].leave())
+    assert desk.workplace.done("tick", "--json").data["heard"] == {"left": 1}
+    assert desk.states() == {"reader1": "unsubscribed"}
+    desk.put(desk.sent["reader2"].leave())
+    assert desk.workplace.done("tick", "--json").data["heard"] == {}
+    assert desk.poll() == {"left": 1}
+
+
+def test_a_tick_without_the_password_says_so_and_goes_on(desk: Desk) -> None:
+    desk.workplace.environment["NEWSLETTER_INBOX_PASSWORD"] = None
+    ticked = desk.workplace.run("tick", "--json")
+    assert ticked.data["problems"] == [
+        "inbox: NEWSLETTER_INBOX_PASSWORD: is not set (the mailbox needs it; it is read from the environment only)"
+    ]
+
+
 def test_what_pretends_changes_nothing_and_stays(desk: Desk) -> None:
     real = desk.sent["reader1"].ref
     wrong = real[:-1] + ("a" if real[-1] != "a" else "b")
@@ -251,14 +268,13 @@ def test_what_somebody_left_behind_before_is_not_read_again_in_another_folder(de
 
 
 @contextmanager
-def between(dovecot: Dovecot, when: Callable[[bytes], bool], then: Callable[[], None]) -> Iterator[int]:
-    """The port of a line to the server that ends with what a client says *when*, after *then* is done."""
+def between(dovecot: Dovecot, when: Callable[[bytes], bool], then: Callable[[], object]) -> Iterator[int]:
+    """The port of a line to the server; at what a client says *when*, it ends, unless *then* gives something."""
 
     def carry(one: socket.socket, other: socket.socket, *, watched: bool) -> None:
         with suppress(OSError):
             while data := one.recv(65536):
-                if watched and when(data):
-                    then()
+                if watched and when(data) and not then():
                     break
                 other.sendall(data)
         for each in (one, other):
@@ -329,9 +345,20 @@ def test_where_the_state_lives_in_git_it_is_saved_before_a_mail_moves(
         with desk.process() as process:
             assert process.wait(60) == 1
     assert found == [("active",), ("unsubscribed",)]
-    desk.settle_in(port=dovecot.port, security="none")
-    assert desk.poll() == {"known": 1, "reply": 1}
-    assert desk.poll() == {}  # the bookmark was saved as well
+
+    def meanwhile() -> bool:
+        """Somebody else saves something."""
+        shutil.copytree(root, tmp_path / "elsewhere", ignore=shutil.ignore_patterns("newsletter.db*"))
+        other = Workplace(tmp_path / "elsewhere", environment=workplace.environment)
+        other.done("subscribers", "add", "ida@example.org", "--evidence", "invented for a test")
+        return True
+
+    with between(dovecot, lambda said: b"MOVE" in said, meanwhile) as port:
+        desk.settle_in(port=port, security="none")
+        assert desk.poll() == {"known": 1, "reply": 1}
+    workplace.done("state", "pull", str(root / "after.db"))
+    assert desk.rows("SELECT count(*) FROM subscribers", "after.db") == [(3,)]
+    assert len(desk.rows("SELECT position FROM bookmarks", "after.db")) == 1
 
 
 def test_the_mailbox_goes_away_in_the_middle(desk: Desk) -> None:
@@ -365,6 +392,12 @@ def test_a_mail_that_did_not_come_is_asked_for_again(desk: Desk) -> None:
             desk.settle_in(host="127.0.0.1", port=script.port, security="none")
             assert desk.poll().get("reply", 0) == bodies.count(b"FETCH")
         assert script.asked[4].split()[3] == begin
+    with scripted(*let_in(b"TAG OK none\r\n", b"TAG OK bye\r\n"), port=port) as script:
+        desk.settle_in(
+            host="127.0.0.1", port=port, security="none", folder="Other"
+        )  # whose numbers are of the same kind
+        assert desk.poll() == {}
+    assert script.asked[4].split()[3] == b"1:*"
 
 
 def test_two_at_once(desk: Desk) -> None:

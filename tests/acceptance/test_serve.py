@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ import pytest
 
 from newsletter.audience.subscriber import State
 from newsletter.web import public_serving
+from newsletter.web.public_joining import TRAP
 from newsletter.web.public_serving import MAX_HEADER_BYTES
 from tests.leaks import leaks_in
 from tests.visitors import House, found
@@ -192,6 +194,24 @@ def test_a_port_that_is_taken_is_told(served: Served) -> None:
     assert said.returncode == 1
     assert f"127.0.0.1:{served.port}: cannot be listened at" in said.stderr
     assert "[serve] host and port" in said.stderr
+
+
+def test_who_asks_for_a_mail_gets_it_at_once_and_a_robot_gets_none(tmp_path: Path) -> None:
+    shutil.copytree(REPOSITORY / "templates", tmp_path / "letters" / "templates")
+    serving = Served(tmp_path / "letters")
+    try:
+        serving.ask("/subscribe", method="POST", body=f"address=eve%40example.org&{TRAP}=pills")
+        serving.ask("/subscribe", method="POST", body="address=nova%40example.org")
+        until = time.monotonic() + PATIENCE_S
+        while not (mails := list((tmp_path / "letters" / "outbox").rglob("*.eml"))):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        (mail,) = mails
+        assert b"To: nova@example.org" in mail.read_bytes()
+        assert serving.house.wishes() == []
+    finally:
+        said = serving.end()
+    assert said.endswith("Ended.\n")
 
 
 def test_another_wsgi_server_serves_the_same(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ import email
 import email.policy
 import re
 import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,10 +17,13 @@ import pytest
 from werkzeug.test import Client
 
 from newsletter.app.answering import Answering
+from newsletter.audience.subscriber import State
 from newsletter.settings.read import read_settings
+from newsletter.store.db import connect
+from newsletter.store.schema import upgrade
 from newsletter.web.public import public_pages
 from tests.acceptance.workplace import ISSUE, Workplace
-from tests.visitors import SITE, House, Ticking
+from tests.visitors import SITE, House, Ticking, found
 
 FORM = {"address": "nova@example.org", "first_name": "Nova", "interest": "access", "zone": "Asia/Tokyo"}
 INTERESTS = '\n[interests]\naccess = "Disability and access"\n'
@@ -145,3 +150,28 @@ def test_from_the_form_to_being_forgotten(house: House) -> None:
     left = dump(house)
     assert "nova@" not in left.lower()
     assert "Supernova" not in left
+
+
+def test_the_pages_work_on_a_server_as_on_a_file(tmp_path: Path, postgres_url: str) -> None:
+    newsletter = Ticking(replace(found(tmp_path / "letters").settings, database=postgres_url))
+    with closing(connect(postgres_url)) as database:
+        upgrade(database)
+    house = House(newsletter=newsletter, client=Client(public_pages(newsletter)))
+    try:
+        assert house.post("/subscribe", address="eve@example.org", first_name="Eve\x00\ud7ff").status_code == 200
+        for address in ("nul\x00@example.org", "\x00"):
+            assert house.post("/subscribe", address=address).status_code == 400
+        ada = house.person(state=State.PENDING)
+        assert house.post(house.confirm_link(ada)).status_code == 200
+        page = house.post(f"/leave/{ada.leave_token}").text
+        assert house.post("/leave/undo", word=page.partition('name="word" value="')[2][:32]).status_code == 200
+        own = house.own_page(ada)
+        told = {"name": "\x00Ada", "interest": "listening", "paused_until": "2026-12-24", "frequency": "monthly"}
+        assert "It is kept." in house.post(own, **told).text
+        assert house.post(f"{own}/data").json["interests_and_tags"] == ["listening"]
+        assert house.post(f"{own}/erase").status_code == 200
+        assert house.get(own).status_code == 404
+        assert house.get(f"/leave/{ada.leave_token}").status_code == 404
+        assert house.get("/health").status_code == 200
+    finally:
+        newsletter.database.close()

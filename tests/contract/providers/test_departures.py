@@ -11,7 +11,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.serialize import create_serializer
 
-from newsletter.audience.news import Kind, News
+from newsletter.delivery.news import Kind, News
 from newsletter.errors import ProviderBusy, ProviderRefused
 from newsletter.providers import walk
 from newsletter.providers.mailgun import KEPT_FOR, TRUSTED_AFTER, Mailgun

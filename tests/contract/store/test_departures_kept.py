@@ -137,6 +137,14 @@ def test_what_was_undone_is_not_told_by_the_next_transaction(keeping, path):
     assert len(lines(path)) == 1
 
 
+def test_who_leaves_and_is_forgotten_at_once_is_forgotten(keeping, path):
+    keeping.crowd(1)
+    with keeping.db.writing() as connection:
+        departures.change_state(connection, 1, State.UNSUBSCRIBED, evidence())
+        departures.erase(connection, 1, evidence=evidence())
+    assert whats(path) == ["erased"]
+
+
 def test_opening_again_reads_nothing_twice(keeping, path, monkeypatch):
     keeping.crowd(3)
     leave(keeping, "reader1")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from newsletter.audience.importing import Entry
-from newsletter.audience.news import Kind, News, Told
 from newsletter.audience.subscriber import State
+from newsletter.delivery.news import Kind, News, Told
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.store.hearing import SqlHearing
 from newsletter.store.tables import deliveries, outcomes, soft_bounces, subscribers

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from newsletter.audience.news import Heard, Kind, News, Told
 from newsletter.delivery.message import delivery_ref
+from newsletter.delivery.news import Heard, Kind, News, Told
 from newsletter.delivery.outcome import MOVES, Event, Status
 from newsletter.delivery.report import Refusal
 from newsletter.usecases.hear import Listener

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from newsletter.audience.news import Heard, Kind, News
+from newsletter.delivery.news import Heard, Kind, News
 from newsletter.errors import NewsletterError, ProviderBusy, ProviderRefused, QuotaReached, StoreError
 from newsletter.usecases.ports import Provider
 from newsletter.usecases.sync import EVERY, REFUSED_FOR, Sync

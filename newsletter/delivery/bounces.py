@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from newsletter.audience.bounce_causes import cause_of
-from newsletter.audience.mail_parts import Part, field_groups
-from newsletter.audience.news import Kind
+from newsletter.delivery.bounce_causes import cause_of
+from newsletter.delivery.mail_parts import Part, field_groups
+from newsletter.delivery.news import Kind
 
 _REPORTS = ("message/delivery-status", "message/global-delivery-status")  # RFC 3464, RFC 6533
 
@@ -51,7 +51,7 @@ _FAILED = re.compile(
     r"|(?:unable to|could not|cannot) deliver (?:the |your |this )?(?:message|mail)"
     r"|delivery to the following recipients? (?:has )?(?:failed|was aborted)|delivery has failed to"
     r"|did(?: not|n't) reach (?:some or all of )?(?:the|its|their) (?:intended )?recipient"
-    r"|had permanent fatal errors|permanent error"
+    r"|had permanent fatal errors"
     r"|konnte (?:leider )?nicht zugestellt werden|n'a pas pu être (?:remis|distribué)|no (?:se )?ha podido entregar",
     re.IGNORECASE,
 )

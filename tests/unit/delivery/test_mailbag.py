@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.audience.bounce_causes import CAUSES, cause_of
-from newsletter.audience.mailbag import Aside, read_mail
-from newsletter.audience.news import Kind, News
+from newsletter.delivery.bounce_causes import CAUSES, cause_of
+from newsletter.delivery.mailbag import Aside, read_mail
+from newsletter.delivery.news import Kind, News
 from tests import mails
 from tests.mails import REF, TOKEN, dsn, plain, report
 
@@ -141,7 +141,9 @@ CAUSED = [
     ("5.1.10", "550 5.1.10 RecipientNotFound", Kind.HARD),
     ("5.0.0", "550 no mailbox by that name", Kind.HARD),
     ("5.0.0", "550 5.7.1 refused", Kind.SOFT),  # the more telling code counts
-    ("5.0.0", "", Kind.HARD),
+    ("5.0.0", "", Kind.SOFT),  # says too little to give anybody up
+    ("", "554 transaction failed", Kind.SOFT),
+    ("5.2.1", "receiving mail at a rate that prevents more", Kind.SOFT),
     ("5.2.1", "account closed", Kind.HARD),
     ("5.2.2", "", Kind.SOFT),
     ("5.2.2", "552 user over quota", Kind.SOFT),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from newsletter.audience.news import Kind
+from newsletter.delivery.news import Kind
 
 
 @dataclass(frozen=True, slots=True)
