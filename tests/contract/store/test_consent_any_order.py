@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Text, delete, event, insert, select
 
 from newsletter.audience.asking import WishKind
-from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence
+from newsletter.audience.consent import DEPARTED, OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.importing import Entry
 from newsletter.audience.subscriber import State
 from newsletter.audience.suppression import why_not
@@ -127,7 +127,9 @@ class Life(RuleBasedStateMachine):
         for address, state in people:
             expected = self.expected[address]
             if state in (State.UNSUBSCRIBED, State.BOUNCED):
-                self.departed(address)
+                expected.gone = True
+                if before[address] is None or before[address].state not in DEPARTED:
+                    self.departed(address)
             if expected.forgotten:
                 assert before[address] is None
                 assert not self.is_known(address)
