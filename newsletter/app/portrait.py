@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from newsletter.app.newsletter import Newsletter
-from newsletter.app.sending import Sending
 from newsletter.audience.consent import Evidence, version_of
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.delivery.report import DeliveryStory
 from newsletter.errors import NotFound
+from newsletter.store.chronicle import SqlChronicle
 from newsletter.store.portraits import Noted, SqlPortraits
 from newsletter.store.subscribers import SqlPeople
 
@@ -46,13 +46,13 @@ def portrait_of(newsletter: Newsletter, address: str) -> Portrait:
             why = _FORGOTTEN if suppressed.what == State.ERASED else f"{suppressed.what}; no import brings it in"
             raise NotFound(f"{message}, and it is suppressed since {suppressed.at:%Y-%m-%d}", hint=why)
         raise NotFound(message, hint="newsletter subscribers stats shows who is there, in numbers")
-    agreement = newsletter.settings.signup_agreement
+    agreement, now = newsletter.settings.signup_agreement, newsletter.clock()
     return Portrait(
         person=person,
         history=people.consent_of(person.id),
         suppressed=suppressed,
         came_back=portraits.came_back(person.id),
         mails=portraits.mails(person.id),
-        letters=Sending(newsletter).explain(person, None),
+        letters=SqlChronicle(newsletter.database).stories(person.id, now=now, not_before=now - newsletter.window),
         agreed={version_of(agreement): agreement},
     )

@@ -51,7 +51,7 @@ _FAILED = re.compile(
     r"|(?:unable to|could not|cannot) deliver (?:the |your |this )?(?:message|mail)"
     r"|delivery to the following recipients? (?:has )?(?:failed|was aborted)|delivery has failed to"
     r"|did(?: not|n't) reach (?:some or all of )?(?:the|its|their) (?:intended )?recipient"
-    r"|had permanent fatal errors|permanent error"
+    r"|had permanent fatal errors"
     r"|konnte (?:leider )?nicht zugestellt werden|n'a pas pu être (?:remis|distribué)|no (?:se )?ha podido entregar",
     re.IGNORECASE,
 )

@@ -83,15 +83,19 @@ _HEAD = 64 * 1024
 
 def _names(root: Part, parts: Sequence[Part]) -> tuple[str, str]:
     """The delivery a report is about, and the token of its reader: what is found of them, the surest first."""
-    sent_to = "\n".join(value for name in _RECIPIENTS for value in root.values(name))
     returned = "\n".join(_returned(parts))
     # Who passes a mail on may write its addresses in capitals.
     refs = [
         each
-        for pattern, text in ((_TO_REF, sent_to), (_MESSAGE_ID, returned), (_TO_REF, returned))
+        for pattern, text in ((_TO_REF, _sent_to(root)), (_MESSAGE_ID, returned), (_TO_REF, returned))
         for each in pattern.findall(text)
     ]
     return (refs[0].lower(), "") if refs else ("", next(iter(_LEAVE_LINK.findall(returned)), ""))
+
+
+def _sent_to(root: Part) -> str:
+    """The addresses a mail was sent to, as its sender and our own server wrote them."""
+    return "\n".join(value for name in _RECIPIENTS for value in root.values(name))
 
 
 def _returned(parts: Sequence[Part]) -> list[str]:
@@ -124,8 +128,7 @@ def _leave_token(root: Part, parts: Sequence[Part]) -> str:
     text = next((part.text for part in parts if part.type in ("text/plain", "text/html")), "")
     if found := _LEAVE_LINE.fullmatch(next((line for line in text.split("\n") if line.strip()), "")):
         return found[1]
-    sent_to = "\n".join(value for name in _RECIPIENTS for value in root.values(name))
-    found = _LEAVE_ADDRESS.search(sent_to)
+    found = _LEAVE_ADDRESS.search(_sent_to(root))
     return found[1] if found else ""
 
 

@@ -12,7 +12,7 @@ import socket
 import ssl
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -70,14 +70,13 @@ class Mailbox:
         self._account = account
         if account.security != "none":
             context = context or ssl.create_default_context()
-        with _in_words(
-            account, "cannot be reached", hint="look at [inbox] host, port and security, and at the network"
-        ):
+        hint = "look at [inbox] host, port and security, and at the network"
+        with _in_words(account, "cannot be reached", hint=hint):
             self._line = _Line(account.host, account.port, context=context, patience_s=patience_s)
         try:
             self._sign_in()
             with self._talk():
-                self._offers = frozenset(self._done("CAPABILITY", self._line.capability())[-1].decode().upper().split())
+                self._offers = frozenset(re.findall(r"[\w=+-]+", str(self._line.capability()[1][-1]).upper()))
                 self._prefix, self._between = self._namespace()
             self.validity = self._select(look_only=look_only)
         except BaseException:
@@ -181,7 +180,7 @@ class Mailbox:
             folder = folder if folder.startswith(self._prefix) else self._prefix + folder
         return '"' + re.sub(r'(["\\])', r"\\\1", _in_utf7(folder)) + '"'
 
-    def _talk(self) -> Any:  # noqa: ANN401 - contextlib's own type
+    def _talk(self) -> AbstractContextManager[None]:
         return _in_words(self._account, "the line broke", hint=_AGAIN)
 
     def _done(self, what: str, answer: tuple[str, list[Any]]) -> list[Any]:
