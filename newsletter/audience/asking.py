@@ -14,9 +14,8 @@ from enum import StrEnum
 from newsletter.audience.consent import LIFTED, MOVES
 from newsletter.audience.subscriber import State, Subscriber
 
-APART = timedelta(days=1)  # of two mails of one kind to one person
-MOST_CONFIRMATIONS = 3  # until somebody confirms, or is forgotten
 FORGOTTEN_AFTER = timedelta(days=14)  # of silence; a link to confirm works for as long
+PAGE_LIFE = timedelta(hours=1)  # of a link to one's own page: it opens everything
 
 
 class WishKind(StrEnum):
@@ -81,6 +80,22 @@ MAY_GET: Mapping[MailKind, frozenset[State]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How far two mails of a kind to one person are `apart` at least, and how many there are `within` a time at most."""
+
+    apart: timedelta
+    most: int
+    within: timedelta
+
+
+# A stranger may have asked for the last link: once it has ended, there is another, three times in a day.
+LIMITS: Mapping[MailKind, Limit] = {
+    MailKind.CONFIRM: Limit(timedelta(days=1), 3, FORGOTTEN_AFTER),
+    MailKind.LINK: Limit(PAGE_LIFE, 3, timedelta(days=1)),
+}
+
+
 def answer_to(kind: WishKind, asker: Asker, *, now: datetime) -> Answer:
     """What a wish leads to; often nothing, which nobody outside can see."""
     if is_barred(asker.barred):
@@ -102,7 +117,5 @@ def is_barred(reason: str) -> bool:
 
 
 def _too_often(mail: MailKind, asker: Asker, *, now: datetime) -> bool:
-    times = asker.mailed.get(mail, ())
-    if any(now - at < APART for at in times):
-        return True
-    return mail is MailKind.CONFIRM and sum(now - at < FORGOTTEN_AFTER for at in times) >= MOST_CONFIRMATIONS
+    limit, times = LIMITS[mail], asker.mailed.get(mail, ())
+    return any(now - at < limit.apart for at in times) or sum(now - at < limit.within for at in times) >= limit.most
