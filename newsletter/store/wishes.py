@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from newsletter.audience.addresses import BadAddress, address_key
-from newsletter.audience.asking import FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
+from newsletter.audience.addresses import BadAddress, address_key, mailbox_of
+from newsletter.audience.asking import APART, FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
 from newsletter.audience.columns import is_tag
 from newsletter.audience.consent import Evidence
 from newsletter.audience.subscriber import State, ZoneSource
@@ -97,7 +97,7 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
         mailed=_mailed(connection, person.id, now=now) if person else {},
     )
     answer = answer_to(WishKind(wish.kind), asker, now=now)
-    if answer.mail is MailKind.CONFIRM and _are_many(connection):
+    if answer.mail is MailKind.CONFIRM and (_are_many(connection) or _mailed_as_another(connection, key, now=now)):
         return
     details = _Details(json.loads(wish.details))
     number = person.id if person else 0
@@ -114,6 +114,22 @@ def _are_many(connection: Connection) -> bool:
     """Whether as many strangers wait for their mail as may."""
     some = select(mails.c.no).where(WAITING, mails.c.kind == MailKind.CONFIRM.value).limit(MOST_WAITING)
     return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one() >= MOST_WAITING
+
+
+def _mailed_as_another(connection: Connection, key: str, *, now: datetime) -> bool:
+    """Whether a stranger's mail was sent, or will be sent, lately to another address of the same mailbox."""
+    mailbox = mailbox_of(key)
+    query = (
+        select(subscribers.c.address_key)
+        .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
+        .where(
+            mails.c.kind == MailKind.CONFIRM.value,
+            WAITING | (mails.c.at > now - APART),
+            subscribers.c.address_key.endswith(mailbox[mailbox.rindex("@") :], autoescape=True),
+            subscribers.c.address_key != key,
+        )
+    )
+    return any(mailbox_of(each) == mailbox for each in connection.execute(query).scalars())
 
 
 def _mailed(connection: Connection, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:

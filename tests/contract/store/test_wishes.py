@@ -91,6 +91,28 @@ def test_many_wishes_for_one_address_are_one_mail(store):
     assert len(queued(store)) == 1
 
 
+@pytest.mark.parametrize(
+    ("spellings", "mailed"),
+    [
+        (("ana+1@example.org", "Ana+2@example.org", "ana@example.org"), 1),
+        (("a.na@gmail.com", "an.a+x@gmail.com"), 1),
+        (("a.na@example.org", "ana@example.org", "ana@example.net", "+ana@example.org", "+bea@example.org"), 5),
+    ],
+)
+def test_one_mailbox_gets_one_mail_however_its_address_is_varied(store, spellings, mailed):
+    for spelling in spellings:
+        asked(store, spelling)
+    assert len(queued(store)) == mailed
+    assert store.people.find(spellings[-1]) is None or mailed > 1
+
+
+def test_another_spelling_may_be_asked_another_day(store):
+    asked(store, "ana+1@example.org")
+    SqlMails(store.db).record(claim(store), MailState.SENT, reason="", at=NOW)
+    asked(store, "ana@example.org", now=NOW + DAY)
+    assert len(queued(store)) == 2
+
+
 def test_a_mail_that_waits_for_days_is_not_queued_again(store):
     asked(store)
     asked(store, now=NOW + 3 * DAY)
