@@ -15,7 +15,7 @@ from newsletter.audience.consent import LIFTED, MOVES
 from newsletter.audience.subscriber import State, Subscriber
 
 APART = timedelta(days=1)  # of two mails of one kind to one person
-MOST_CONFIRMATIONS = 3  # until somebody confirms, or is forgotten
+MOST_UNWANTED = 3  # of one kind in FORGOTTEN_AFTER, to whoever is not on the list: perhaps none of it is their wish
 FORGOTTEN_AFTER = timedelta(days=14)  # of silence; a link to confirm works for as long
 
 
@@ -105,4 +105,4 @@ def _too_often(mail: MailKind, asker: Asker, *, now: datetime) -> bool:
     times = asker.mailed.get(mail, ())
     if any(now - at < APART for at in times):
         return True
-    return mail is MailKind.CONFIRM and sum(now - at < FORGOTTEN_AFTER for at in times) >= MOST_CONFIRMATIONS
+    return asker.state is not State.ACTIVE and sum(now - at < FORGOTTEN_AFTER for at in times) >= MOST_UNWANTED
