@@ -80,20 +80,10 @@ MAY_GET: Mapping[MailKind, frozenset[State]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How far two mails of a kind to one person are `apart` at least, and how many there are `within` a time at most."""
-
-    apart: timedelta
-    most: int
-    within: timedelta
-
-
-# A stranger may have asked for the last link: once it has ended, there is another, three times in a day.
-LIMITS: Mapping[MailKind, Limit] = {
-    MailKind.CONFIRM: Limit(timedelta(days=1), 3, FORGOTTEN_AFTER),
-    MailKind.LINK: Limit(PAGE_LIFE, 3, timedelta(days=1)),
-}
+# How far two mails of one kind to one person are apart at least. A stranger may have asked for the last link: once it
+# has ended, there is another.
+APART: Mapping[MailKind, timedelta] = {MailKind.CONFIRM: timedelta(days=1), MailKind.LINK: PAGE_LIFE}
+MOST = 3  # of one kind in a day to whoever is on the list; to others, to whom all of it may be unwelcome, in two weeks
 
 
 def answer_to(kind: WishKind, asker: Asker, *, now: datetime) -> Answer:
@@ -117,5 +107,6 @@ def is_barred(reason: str) -> bool:
 
 
 def _too_often(mail: MailKind, asker: Asker, *, now: datetime) -> bool:
-    limit, times = LIMITS[mail], asker.mailed.get(mail, ())
-    return any(now - at < limit.apart for at in times) or sum(now - at < limit.within for at in times) >= limit.most
+    times = asker.mailed.get(mail, ())
+    within = timedelta(days=1) if asker.state is State.ACTIVE else FORGOTTEN_AFTER
+    return any(now - at < APART[mail] for at in times) or sum(now - at < within for at in times) >= MOST

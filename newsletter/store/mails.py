@@ -111,13 +111,16 @@ def _kinds(connection: Connection, confirmations_an_hour: int, *, now: datetime)
 
 
 def _next(kinds: Sequence[MailKind], *, now: datetime) -> Select[tuple[Any, ...]]:
-    """The mail that waits longest, and the person, who cannot change before we are done."""
+    """The mail that was queued last, and the person, who cannot change before we are done.
+
+    Who asked a moment ago looks into their mailbox now; who waits behind a flood does not look any more.
+    """
     barred = select(suppressions.c.reason).where(suppressions.c.address_hash == subscribers.c.address_hash)
     return (
         select(*COLUMNS, mails.c.no, mails.c.kind, mails.c.queued_at, barred.scalar_subquery().label("barred"))
         .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
         .where(_QUEUED, mails.c.at <= now, mails.c.kind.in_([kind.value for kind in kinds]))
-        .order_by(mails.c.no)
+        .order_by(mails.c.no.desc())
         .limit(1)
         .with_for_update(of=subscribers)  # of mails there is one claim at a time
     )

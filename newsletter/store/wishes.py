@@ -12,11 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
-from newsletter.audience.addresses import BadAddress, address_key
-from newsletter.audience.asking import FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
+from newsletter.audience.addresses import BadAddress, address_key, mailbox_of
+from newsletter.audience.asking import APART, FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
 from newsletter.audience.columns import is_tag
 from newsletter.audience.consent import Evidence
 from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.errors import StoreError
 from newsletter.pieces import one_line
 from newsletter.store.db import Database, one_at_a_time
 from newsletter.store.entering import address_hash, change_state, pepper
@@ -25,6 +26,9 @@ from newsletter.store.rows import write_tags
 from newsletter.store.tables import mails, subscribers, suppressions, wishes
 
 AT_ONCE = 20  # wishes in one transaction, which others wait for
+# Whoever can ask from many places could fill the disk, and have us mail for weeks.
+MOST_WISHES = 100_000  # that were not looked at yet
+MOST_WAITING = 2_000  # strangers whose mail has yet to leave; nobody else comes to the list until some have
 HOW = "page"  # the door by which people come themselves
 
 
@@ -38,10 +42,14 @@ class SqlWishes:
         """Queue what somebody asked; *address* is normalised.
 
         *details* is what they say of themselves: name, first_name, zone, language, tags, and as text what they agreed
-        to. Of somebody we know already nothing of it is believed.
+        to. Of somebody we know already nothing of it is believed. Raises StoreError where too many wait.
         """
         row = {"kind": kind.value, "address": address, "details": json.dumps(dict(details), sort_keys=True), "at": now}
         with self._db.writing() as connection:
+            span = select(func.max(wishes.c.no) - func.min(wishes.c.no))  # read from both ends, however many there are
+            if (connection.execute(span).scalar() or 0) >= MOST_WISHES - 1:
+                hint = "newsletter serve, newsletter run or a tick looks at them; does one?"
+                raise StoreError("too many wishes of visitors wait", hint=hint, at=self._db.place)
             connection.execute(insert(wishes), row)
 
     def waiting(self) -> int:
@@ -89,6 +97,8 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
         mailed=_mailed(connection, person.id, now=now) if person else {},
     )
     answer = answer_to(WishKind(wish.kind), asker, now=now)
+    if answer.mail is MailKind.CONFIRM and (_are_many(connection) or _mailed_as_another(connection, key, now=now)):
+        return
     details = _Details(json.loads(wish.details))
     number = person.id if person else 0
     if answer.joins:
@@ -98,6 +108,28 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
         change_state(connection, number, State.PENDING, evidence)
     if answer.mail:
         queue(connection, number, answer.mail, now=now)
+
+
+def _are_many(connection: Connection) -> bool:
+    """Whether as many strangers wait for their mail as may."""
+    some = select(mails.c.no).where(WAITING, mails.c.kind == MailKind.CONFIRM.value).limit(MOST_WAITING)
+    return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one() >= MOST_WAITING
+
+
+def _mailed_as_another(connection: Connection, key: str, *, now: datetime) -> bool:
+    """Whether a stranger's mail was sent, or will be sent, lately to another address of the same mailbox."""
+    mailbox = mailbox_of(key)
+    query = (
+        select(subscribers.c.address_key)
+        .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
+        .where(
+            mails.c.kind == MailKind.CONFIRM.value,
+            WAITING | (mails.c.at > now - APART),
+            subscribers.c.address_key.endswith(mailbox[mailbox.rindex("@") :], autoescape=True),
+            subscribers.c.address_key != key,
+        )
+    )
+    return any(mailbox_of(each) == mailbox for each in connection.execute(query).scalars())
 
 
 def _mailed(connection: Connection, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:

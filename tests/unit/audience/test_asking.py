@@ -81,3 +81,10 @@ def test_a_link_may_be_asked_for_three_times_a_day() -> None:
     asker = mailed(MailKind.LINK, 2 * HOUR, 4 * HOUR, *(n * DAY for n in range(1, 10)))
     assert answer_to(WishKind.LINK, asker, now=NOW) == LINK
     assert answer_to(WishKind.LINK, mailed(MailKind.LINK, 2 * HOUR, 4 * HOUR, 6 * HOUR), now=NOW) == NOTHING
+
+
+def test_who_left_is_not_sent_a_link_every_day_that_somebody_else_asks() -> None:
+    times = [n * DAY for n in (2, 4, 6)]
+    for ago, answer in ((times[:2], LINK), (times, NOTHING)):
+        left = Asker(state=State.UNSUBSCRIBED, mailed={MailKind.LINK: [NOW - each for each in ago]})
+        assert answer_to(WishKind.LINK, left, now=NOW) == answer
