@@ -103,7 +103,7 @@ def _people(connection: Connection, numbers: Collection[int]) -> dict[int, _Pers
 def _take(connection: Connection, told: Told, person: _Person) -> Kind | None:
     """What one piece of news came to be."""
     news, who = told.news, told.subscriber_id
-    if person.since > news.at:
+    if person.since > news.at or person.state is State.ERASED:
         return None
     kind, reason = news.kind, news.reason
     if kind is Kind.SOFT:
