@@ -168,7 +168,7 @@ class Life(RuleBasedStateMachine):
     def something_is_heard(self, address, kind):
         self.now += timedelta(seconds=2)
         hearing = SqlHearing(self.store.db)
-        number = hearing.of_address(address.upper())
+        number = hearing.of_addresses([address.upper()]).get(address.upper())
         if number and hearing.take(number, News(kind=kind, at=self.now, how="sync", reason="said so"), issue_no=None):
             self.departed(address)
 
