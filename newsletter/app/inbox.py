@@ -6,8 +6,9 @@ Whoever ends us in between leaves a mail that was heard and still lies there; he
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from hashlib import blake2b
 
 from newsletter.app.hearing import Hearing
@@ -21,6 +22,7 @@ from newsletter.store.bookmarks import SqlBookmarks
 
 AT_ONCE = 25  # mails
 BOOKMARK = "inbox"
+ASKED, EVERY = "inbox asked", timedelta(minutes=5)
 _COUNTED = {Kind.LEFT: "left", Kind.HARD: "bounced", Kind.SOFT: "soft", Kind.COMPLAINED: "complained"}
 
 
@@ -54,8 +56,17 @@ class Inbox:
                         aside[said] += 1
         return Polled(heard=Heard(**heard), aside=aside)
 
-    def poll(self) -> Polled:
-        """Take in what came since the last time. Raises NewsletterError; what was heard by then is heard."""
+    def due(self) -> bool:
+        """Whether it is time for a tick to look; a person at the desk may look at any time."""
+        last = self._bookmarks.read_at(ASKED)
+        return last is None or self._newsletter.clock() >= last + EVERY
+
+    def poll(self, *, enough: Callable[[], bool] = lambda: False) -> Polled:
+        """Take in what came since the last time, until it is *enough*; the next time goes on there.
+
+        Raises NewsletterError; what was heard by then is heard.
+        """
+        self._bookmarks.write(ASKED, "", now=self._newsletter.clock())
         heard: Counter[str] = Counter()
         aside: Counter[Aside] = Counter()
         hearing = Hearing(self._newsletter)
@@ -75,6 +86,8 @@ class Inbox:
                 if whole:
                     upto = batch[-1]
                     self._remember(mailbox, upto)
+                if enough():
+                    break
             if upto:
                 self._newsletter.durably(lambda: self._remember(mailbox, upto))
         return Polled(heard=Heard(**heard), aside=aside)

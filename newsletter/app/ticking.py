@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from newsletter.app.carriers import tells
@@ -24,6 +25,7 @@ from newsletter.usecases.tick import HELD_FOR, Did, Ticker
 
 if TYPE_CHECKING:
     from newsletter.app.dispatch import Dispatch, Tell, Watch
+    from newsletter.app.inbox import Inbox
     from newsletter.app.sending import Sending
     from newsletter.app.serial import Serial
     from newsletter.app.syncing import Syncing
@@ -117,11 +119,21 @@ class Ticking:
         """The last tick."""
         return self._turns.last()
 
-    def hear(self) -> Mapping[str, int]:
-        """How many left, bounced or complained, where it is time to ask the provider that tells so."""
-        if not tells(self._newsletter.settings) or not self._syncing.due():
+    def sources(self) -> Sequence[str]:
+        """The provider that tells, and the mailbox, where there is one."""
+        settings = self._newsletter.settings
+        return [*(["sync"] if tells(settings) else []), *(["inbox"] if settings.inbox_host else [])]
+
+    def hear(self, source: str) -> Mapping[str, int]:
+        """How many left, bounced or complained; none where it was asked a moment ago."""
+        until = monotonic() + HEARING.total_seconds()
+        here = self._syncing if source == "sync" else self._inbox
+        if not here.due():
             return {}
-        heard = self._syncing.sync(stop=self._stop, limit=HEARING)
+        if source == "sync":
+            heard = self._syncing.sync(stop=self._stop, limit=HEARING)
+        else:
+            heard = self._inbox.poll(enough=lambda: self._stop.is_set() or monotonic() >= until).heard
         counts = {"left": heard.left, "bounced": heard.bounced, "complained": heard.complained}
         return {what: count for what, count in counts.items() if count}
 
@@ -198,6 +210,12 @@ class Ticking:
         return self._sending.tally(issue).in_doubt
 
     # Each brings modules that a tick with nothing due has no use for, and most ticks are that.
+
+    @cached_property
+    def _inbox(self) -> Inbox:
+        from newsletter.app.inbox import Inbox
+
+        return Inbox(self._newsletter)
 
     @cached_property
     def _syncing(self) -> Syncing:

@@ -73,7 +73,7 @@ def _show(did: Did, *, dry_run: bool) -> None:
         say("Another tick is at work; it does what is due.")
         return
     if did.heard:
-        say(f"Heard from the provider: {heard_words(did)}.")
+        say(f"Heard of people: {heard_words(did)}.")
     columns = ("letter", "would be planned" if dry_run else "planned", "due" if dry_run else "done", "in doubt", "held")
     rows = [
         (letter, *(f"{counts[letter]:,}" if letter in counts else "" for counts in _columns(did)))

@@ -58,7 +58,7 @@ def as_markdown(did: Did, *, dry_run: bool) -> str:
     letters = sorted({letter for counts in columns for letter in counts})
     lines = ["### The newsletter" + (", rehearsed: nothing was done" if dry_run else ""), ""]
     if did.heard:
-        lines += [f"Heard from the provider: {heard_words(did)}.", ""]
+        lines += [f"Heard of people: {heard_words(did)}.", ""]
     if did.elsewhere:
         lines.append("Another tick was at work.")
     elif letters:

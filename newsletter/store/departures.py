@@ -117,9 +117,9 @@ def _named(connection: Connection, found: Sequence[Announced]) -> list[Departure
     for chunk in _chunks(numbers):
         rows = connection.execute(select(table.id, table.address_hash).where(among(connection, table.id, chunk)))
         hashes.update((number, who) for number, who in rows)
-    return [
-        Departure(at=at, what=what, who=(hashes[who] if isinstance(who, int) else who).hex()) for at, what, who in found
-    ]
+    named = [(at, what, hashes[who] if isinstance(who, int) else who) for at, what, who in found]
+    # The row of somebody who was erased right after has no hash, and was announced by it.
+    return [Departure(at=at, what=what, who=who.hex()) for at, what, who in named if who]
 
 
 def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
@@ -132,7 +132,7 @@ def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
             continue
         if number is None or state is None or each.what == SUPPRESSED:
             changed += _suppress(connection, each)
-        elif State(each.what) in MOVES[state]:
+        elif State(each.what) in {state, *MOVES[state]}:  # once more, too: then the last word is not theirs to undo
             evidence = Evidence(at=each.at, how=_HOW, source=_SOURCE)
             if each.what == State.ERASED:
                 erase(connection, number, evidence=evidence)

@@ -200,8 +200,11 @@ class Hands(Protocol):
     def parts(self, series: str, *, now: datetime) -> list[str]:
         """The parts of one that has begun, in their order, whose time may have come."""
 
-    def hear(self) -> Mapping[str, int]:
-        """How much was heard of people who left, bounced or complained."""
+    def sources(self) -> Sequence[str]:
+        """Where news of people comes from."""
+
+    def hear(self, source: str) -> Mapping[str, int]:
+        """How much was heard there of people who left, bounced or complained."""
 
     def forecast(self, letter: str, *, now: datetime) -> int:
         """For how many people a letter would be planned."""

@@ -31,9 +31,9 @@ class Plan(Protocol):
 class Did:
     """What a tick did, in people by letter, and what is left for somebody to look at.
 
-    `heard` counts those of whom the provider told, by what; `elsewhere` says that another tick is at work and nothing
-    was done; `planned` counts those who would be mailed, and `sent` deliveries that got an outcome (on a rehearsal,
-    those that could be handed over).
+    `heard` counts those of whom the provider or the mailbox told, by what; `elsewhere` says that another tick is at
+    work and nothing was done; `planned` counts those who would be mailed, and `sent` deliveries that got an outcome
+    (on a rehearsal, those that could be handed over).
     """
 
     heard: Mapping[str, int] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class _Work:
     """What one tick has done so far."""
 
     ticker: Ticker
-    heard: Mapping[str, int] = field(default_factory=dict)
+    heard: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
     sent: dict[str, int] = field(default_factory=dict)
     settled: dict[str, int] = field(default_factory=dict)
@@ -110,11 +110,11 @@ class _Work:
     exit_code: int = 0
 
     def hear(self) -> None:
-        """Hear from the provider; where it cannot be heard, letters leave all the same."""
-        if self.ticker.stop():
-            return
-        with self._telling("sync"):
-            self.heard = self.ticker.hands.hear()
+        """Hear from the provider and the mailbox; where one cannot be heard, letters leave all the same."""
+        for source in self._until_stopped(self.ticker.hands.sources()):
+            with self._telling(source):
+                for what, count in self.ticker.hands.hear(source).items():
+                    self.heard[what] = self.heard.get(what, 0) + count
 
     def answer(self) -> None:
         """Answer visitors, who look into their mailbox now; that takes little time, or is cut short."""

@@ -208,6 +208,23 @@ def test_it_is_said_in_words(desk: Desk) -> None:
     assert desk.workplace.done("inbox").stderr == "Nothing new has come in.\n"
 
 
+def test_a_tick_looks_into_it_first_and_not_again_at_once(desk: Desk) -> None:
+    desk.put(desk.sent["reader1"].leave())
+    assert desk.workplace.done("tick", "--json").data["heard"] == {"left": 1}
+    assert desk.states() == {"reader1": "unsubscribed"}
+    desk.put(desk.sent["reader2"].leave())
+    assert desk.workplace.done("tick", "--json").data["heard"] == {}
+    assert desk.poll() == {"left": 1}
+
+
+def test_a_tick_without_the_password_says_so_and_goes_on(desk: Desk) -> None:
+    desk.workplace.environment["NEWSLETTER_INBOX_PASSWORD"] = None
+    ticked = desk.workplace.run("tick", "--json")
+    assert ticked.data["problems"] == [
+        "inbox: NEWSLETTER_INBOX_PASSWORD: is not set (the mailbox needs it; it is read from the environment only)"
+    ]
+
+
 def test_what_pretends_changes_nothing_and_stays(desk: Desk) -> None:
     real = desk.sent["reader1"].ref
     wrong = real[:-1] + ("a" if real[-1] != "a" else "b")

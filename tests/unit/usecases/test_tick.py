@@ -43,7 +43,7 @@ class World:
     courses: Mapping[str, Mapping[str, Deed] | Exception] = field(default_factory=dict)
     sends: Mapping[int, Deed | tuple[Deed, ...]] = field(default_factory=dict)  # what lanes tell, one after the other
     doubts: Mapping[int, Deed] = field(default_factory=dict)
-    heard: Mapping[str, int] | Exception | None = None
+    heard: Mapping[str, Mapping[str, int] | Exception] = field(default_factory=dict)
     still_held: Mapping[str, int] = field(default_factory=dict)
     taken: bool = False
     unanswered: Exception | None = None
@@ -71,11 +71,14 @@ class World:
             raise self.lost
         self.log.append(f"end: {said}")
 
-    def hear(self) -> Mapping[str, int]:
-        self.log.append("hear") if self.heard is not None else None
-        if isinstance(self.heard, Exception):
-            raise self.heard
-        return self.heard or {}
+    def sources(self) -> list[str]:
+        return list(self.heard)
+
+    def hear(self, source: str) -> Mapping[str, int]:
+        self.log.append(f"hear {source}")
+        if isinstance(told := self.heard[source], Exception):
+            raise told
+        return told
 
     def answer(self) -> None:
         if self.unanswered:
@@ -153,22 +156,26 @@ def test_it_plans_sends_and_settles_and_says_so() -> None:
 
 
 def test_who_left_is_heard_before_anything_is_planned() -> None:
-    world = World(plans={"a": 5}, sends={1: 4}, heard={"left": 2, "bounced": 1})
+    world = World(plans={"a": 5}, sends={1: 4}, heard={"sync": {"left": 2}, "inbox": {"left": 1, "bounced": 1}})
     did = world.ticker().tick()
-    assert world.log == ["hear", "plan a", "send 1", "end: 2 left, 1 bounced, 5 planned, 4 sent"]
-    assert did.heard == {"left": 2, "bounced": 1}
+    assert world.log == ["hear sync", "hear inbox", "plan a", "send 1", "end: 3 left, 1 bounced, 5 planned, 4 sent"]
+    assert did.heard == {"left": 3, "bounced": 1}
     assert not Did(heard={"left": 1}).idle
 
 
 def test_news_that_cannot_be_heard_is_told_and_keeps_no_letter_back() -> None:
-    world = World(plans={"a": 5}, sends={1: 4}, heard=ProviderBusy("it does not answer", hint="try again later"))
+    world = World(
+        plans={"a": 5},
+        sends={1: 4},
+        heard={"sync": ProviderBusy("it does not answer", hint="try again later"), "inbox": {"left": 1}},
+    )
     did = world.ticker().tick()
     assert (did.planned, did.sent) == ({"a": 5}, {"letter-1": 4})
     assert did.problems == ("sync: it does not answer (try again later)",)
 
 
 def test_asked_to_stop_it_does_not_begin_to_listen() -> None:
-    world = World(heard={"left": 1}, stop_after=0)
+    world = World(heard={"sync": {"left": 1}}, stop_after=0)
     assert world.ticker().tick().heard == {}
 
 
