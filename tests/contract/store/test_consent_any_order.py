@@ -173,7 +173,7 @@ class Life(RuleBasedStateMachine):
     def something_is_heard(self, address, kind):
         self.now += timedelta(seconds=2)
         hearing = SqlHearing(self.store.db)
-        number = hearing.of_address(address.upper())
+        number = hearing.of_addresses([address.upper()]).get(address.upper())
         news = News(kind=kind, at=self.now, how="sync", reason="said so")
         if number and hearing.take([Told(subscriber_id=number, news=news)])[0]:
             self.departed(address)
