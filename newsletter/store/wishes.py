@@ -124,7 +124,7 @@ def _mailed_as_another(connection: Connection, key: str, *, now: datetime) -> bo
         .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
         .where(
             mails.c.kind == MailKind.CONFIRM.value,
-            WAITING | (mails.c.at > now - APART),
+            WAITING | (mails.c.at > now - APART[MailKind.CONFIRM]),
             subscribers.c.address_key.endswith(mailbox[mailbox.rindex("@") :], autoescape=True),
             subscribers.c.address_key != key,
         )
