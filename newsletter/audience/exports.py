@@ -186,3 +186,13 @@ def said_by_file_name(name: str) -> tuple[str, State | None] | None:
     """The first word of a file's *name* and the state that it says all are in (None: they never asked), if it does."""
     found = re.match(r"(subscribed|unsubscribed|cleaned|nonsubscribed)_", name.lower())
     return (found[1], _SAID_BY_FILE_NAME[found[1]]) if found else None
+
+
+_OF_THOSE_WHO_LEFT = re.compile(
+    r"unsub|bounce|complain|suppress|opt[ _-]?out|(?:black|block)[ _-]?list|cleaned|abgemeldet"
+)
+
+
+def seems_to_hold_who_left(name: str) -> bool:
+    """Whether a file's *name* is that of a list of suppressions, as providers give them out: nothing in it says so."""
+    return _OF_THOSE_WHO_LEFT.search(name.lower()) is not None

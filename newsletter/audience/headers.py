@@ -34,7 +34,7 @@ _OF_CONSENT = re.compile(
     r"unsub|opt(?:ed)?_?out|(?:black|block)_?list|bounce[ds]?(?:_|$)|complain(?:ed|t)|suppress|do_not_(?:e_?)?(?:mail|contact)"
     r"|(?:^|_)(?:subscribed|opt(?:ed)?_?in|deleted(?:_at)?|cancell?ed_at|left_at)$|accepts_(?:email_)?marketing"
     r"|^(?:e_?mail|mail|sub\w+|marketing|contact|list|member\w*|newsletter)_(?:status|state)$|^consent(?:_status)?$"
-    r"|abgemeldet|abmeldung|désinscri|desinscri"
+    r"|^error$|(?:^|_)agree(?:_|$)|abgemeldet|abmeldung|désinscri|desinscri"
 )
 
 

@@ -160,7 +160,7 @@ class Listing:
                 _short(cells[columns.tags], "list of tags", LONGEST_VALUE, unused), blanks=columns.tags_by_blanks
             ),
             attributes=_attributes(cells, columns, self._told.fields, unused),
-            state=_state(cells, columns, self._told.status),
+            state=_state(cells, columns, self._told.status, said=self.export is not None),
             joined_at=_first_instant(cells, columns.joined, "the date of joining", unused),
             paused_until=_first_instant(cells, (columns.paused_until,), "the end of the pause", unused),
             frequency=_frequency(cells[columns.frequency], unused),
@@ -182,8 +182,11 @@ def _fitted(row: Row, columns: Columns) -> Sequence[str]:
     return cells
 
 
-def _state(cells: Sequence[str], columns: Columns, otherwise: State | None) -> State:
-    """Where consent stands: of several cells that say it, the one that says the most against mailing."""
+def _state(cells: Sequence[str], columns: Columns, otherwise: State | None, *, said: bool) -> State:
+    """Where consent stands: of several cells that say it, the one that says the most against mailing.
+
+    Where a service always has it *said*, nothing said is no yes.
+    """
     worst: State | None = None
     for index, words in columns.states:
         word = cells[index].strip().lower()
@@ -194,6 +197,8 @@ def _state(cells: Sequence[str], columns: Columns, otherwise: State | None) -> S
             known = "use active, pending, unsubscribed, bounced or complained"
             raise _Unusable(f"the status is no word we know; {known}, or give it a meaning in the import map")
         worst = state if worst is None else max(worst, state, key=_AGAINST.index)
+    if worst is None and otherwise is None and said:
+        raise _Unusable("the status is empty, so nobody knows whether they want letters; fill it in, or use --status")
     if worst is None:
         return otherwise or State.ACTIVE
     return max(worst, otherwise or State.ACTIVE, key=_AGAINST.index) if otherwise in DEPARTED else worst

@@ -17,7 +17,7 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.app.people import People
 from newsletter.audience.columns import STATES
 from newsletter.audience.exporting import csv_row, header, json_row
-from newsletter.audience.exports import said_by_file_name
+from newsletter.audience.exports import said_by_file_name, seems_to_hold_who_left
 from newsletter.audience.importing import Noted
 from newsletter.audience.importmap import PATH, read_map
 from newsletter.audience.listing import Listing, Told
@@ -100,6 +100,9 @@ def _status(file: Path, word: str | None) -> State | None:
     """Where people of *file* stand if it does not say it: by *word*, or by the name that Mailchimp gives to files."""
     said = said_by_file_name(file.name)
     if said is None:
+        if not word and seems_to_hold_who_left(file.name):
+            hint = "say where they stand: --status unsubscribed, bounced or complained; or active, if they want letters"
+            raise ImportHasProblems("by its name, it may hold people who left or bounced", at=str(file), hint=hint)
         return State(word) if word else None
     name, state = said
     if state is None:

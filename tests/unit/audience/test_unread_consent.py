@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from newsletter.audience.exporting import header
-from newsletter.audience.importing import Entry
+from newsletter.audience.exports import seems_to_hold_who_left
+from newsletter.audience.importing import Entry, Rejected
 from newsletter.audience.importmap import ImportMap
 from newsletter.audience.listing import Listing, Told
 from newsletter.audience.subscriber import State
@@ -32,6 +33,8 @@ LIST = "email,{}\nzoe@example.org,{}\n"
         "do not email",
         "Accepts Email Marketing",
         "Abgemeldet",
+        "error",
+        "Do you agree to get our letters?",
     ],
 )
 def test_a_list_is_refused_in_which_a_column_seems_to_say_who_left(name: str) -> None:
@@ -71,3 +74,35 @@ def test_a_field_of_such_a_name_is_marked_in_an_export_and_comes_back_as_it_was(
     (entry,) = Listing([",".join(names) + "\n", "zoe@example.org" + "," * (len(names) - 1) + "no\n"])
     assert isinstance(entry, Entry)
     assert entry.attributes == {"bounced": "no"}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("email,status,created_at,subscription_tier", "zoe@example.org,,2026-11-20,free"),
+        ("email,type,creation_date", "zoe@example.org,,2026-11-20"),
+        ("email,active_subscription,email_disabled", "zoe@example.org,false,"),
+    ],
+)
+def test_nothing_said_in_a_service_s_own_export_is_no_yes(lines: tuple[str, str]) -> None:
+    rows = [f"{line}\n" for line in lines]
+    (row,) = Listing(rows)
+    assert isinstance(row, Rejected)
+    assert row.reason.startswith("the status is empty")
+    (entry,) = Listing(rows, told=Told(status=State.ACTIVE))
+    assert isinstance(entry, Entry)
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("letters.example.org-unsubscribes.csv", True),
+        ("Bounces 2026.csv", True),
+        ("suppression-list.csv", True),
+        ("opt-outs.csv", True),
+        ("spring fair.csv", False),
+        ("subscribers.csv", False),
+    ],
+)
+def test_the_lists_of_suppressions_that_providers_give_out_are_known_by_their_names(name: str, left: bool) -> None:
+    assert seems_to_hold_who_left(name) is left
