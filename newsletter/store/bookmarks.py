@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from newsletter.store.db import Database
 from newsletter.store.kinds import epoch
@@ -35,7 +35,7 @@ class SqlBookmarks:
 
 def position_of(connection: Connection, name: str) -> str:
     """As `SqlBookmarks.read`."""
-    return connection.execute(select(bookmarks.c.position).where(bookmarks.c.name == name)).scalar() or ""
+    return connection.execute(_POSITION, {"called": name}).scalar() or ""
 
 
 def put(connection: Connection, name: str, position: str, *, now: datetime) -> None:
@@ -43,6 +43,7 @@ def put(connection: Connection, name: str, position: str, *, now: datetime) -> N
     connection.execute(_PUT, {"name": name, "position": position, "at": epoch(now)})
 
 
+_POSITION = select(bookmarks.c.position).where(bookmarks.c.name == bindparam("called"))
 _PUT = text(
     "INSERT INTO bookmarks (name, position, at) VALUES (:name, :position, :at) "
     "ON CONFLICT (name) DO UPDATE SET position = excluded.position, at = excluded.at"

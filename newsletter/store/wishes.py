@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
 
 from newsletter.audience.addresses import BadAddress, address_key
 from newsletter.audience.asking import FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
@@ -20,6 +20,7 @@ from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.pieces import one_line
 from newsletter.store.db import Database, one_at_a_time
 from newsletter.store.entering import address_hash, change_state, pepper
+from newsletter.store.kinds import epoch
 from newsletter.store.mails import WAITING, queue
 from newsletter.store.rows import write_tags
 from newsletter.store.tables import mails, subscribers, suppressions, wishes
@@ -40,9 +41,9 @@ class SqlWishes:
         *details* is what they say of themselves: name, first_name, zone, language, tags, and as text what they agreed
         to. Of somebody we know already nothing of it is believed.
         """
-        row = {"kind": kind.value, "address": address, "details": json.dumps(dict(details), sort_keys=True), "at": now}
-        with self._db.writing() as connection:
-            connection.execute(insert(wishes), row)
+        said = json.dumps(dict(details), sort_keys=True)
+        with self._db.quick() as quick:
+            quick.run(_ADD, {"kind": kind.value, "address": address, "details": said, "at": epoch(now)})
 
     def waiting(self) -> int:
         """How many were not looked at yet."""
@@ -58,6 +59,9 @@ class SqlWishes:
                 _answer(connection, row, now=now)
             connection.execute(delete(wishes).where(wishes.c.no.in_([row.no for row in rows])))
             return len(rows)
+
+
+_ADD = insert(wishes).values({name: bindparam(name) for name in ("kind", "address", "details", "at")})
 
 
 @dataclass(frozen=True, slots=True)
