@@ -31,7 +31,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from newsletter.errors import SettingsError, StoreError
 from newsletter.store.failures import in_our_words
 from newsletter.store.journal import announced
-from newsletter.store.quick import Quick, Statements, append_to
+from newsletter.store.quick import ONE_AT_A_TIME, Quick, Statements, append_to
 
 # How long one waits for another: longer than the plan of a million people takes, which others wait for.
 _BUSY_S = 30  # a writer on SQLite
@@ -249,9 +249,7 @@ def wait_longer(connection: Connection) -> None:
 def one_at_a_time(connection: Connection, what: str) -> None:
     """Return when no other transaction that said *what* is running; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))"), {"what": f"newsletter {what}"}
-        )
+        connection.execute(ONE_AT_A_TIME, {"what": f"newsletter {what}"})
 
 
 def among(connection: Connection, column: Column[Any], values: Sequence[object]) -> ColumnElement[bool]:

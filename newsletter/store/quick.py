@@ -12,10 +12,11 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Dialect, Executable, Table
+from sqlalchemy import Dialect, Executable, Table, text
 from sqlalchemy.sql import ClauseElement
 
 Values = Mapping[str, object]
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))")
 _Ready = tuple[str, dict[str, object]]  # the words, and the values that are always the same
 
 
@@ -51,6 +52,11 @@ class Quick:
         self._raw = raw
         self._statements = statements
         self.is_sqlite = isinstance(raw, sqlite3.Connection)
+
+    def one_at_a_time(self, what: str) -> None:
+        """As `db.one_at_a_time`."""
+        if not self.is_sqlite:
+            self.first(ONE_AT_A_TIME, {"what": f"newsletter {what}"})
 
     def run(self, statement: Executable, values: Values) -> int:
         """How many rows *statement* changed."""
