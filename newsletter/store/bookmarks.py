@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select, text
 
 from newsletter.store.db import Database
 from newsletter.store.kinds import epoch
+from newsletter.store.quick import within
 from newsletter.store.tables import bookmarks
 
 
@@ -35,12 +36,13 @@ class SqlBookmarks:
 
 def position_of(connection: Connection, name: str) -> str:
     """As `SqlBookmarks.read`."""
-    return connection.execute(_POSITION, {"called": name}).scalar() or ""
+    row = within(connection).first(_POSITION, {"called": name})
+    return str(row[0]) if row else ""
 
 
 def put(connection: Connection, name: str, position: str, *, now: datetime) -> None:
     """As `SqlBookmarks.write`."""
-    connection.execute(_PUT, {"name": name, "position": position, "at": epoch(now)})
+    within(connection).run(_PUT, {"name": name, "position": position, "at": epoch(now)})
 
 
 _POSITION = select(bookmarks.c.position).where(bookmarks.c.name == bindparam("called"))

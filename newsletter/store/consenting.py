@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
 
 from newsletter.audience.asking import MailKind
 from newsletter.audience.consent import LIFTED, MOVES, OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.store.db import Database
 from newsletter.store.entering import change_state
+from newsletter.store.kinds import epoch
 from newsletter.store.mails import queue
+from newsletter.store.quick import within
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import consent_events, subscribers, suppressions
 
@@ -47,8 +49,9 @@ class SqlConsent:
             if _held(connection, subscriber_id) is not State.PENDING:
                 return False
             change_state(connection, subscriber_id, State.ACTIVE, evidence)
-            connection.execute(_JOINED, {"person_id": subscriber_id, "now": evidence.at})
-            connection.execute(_LIFT, {"person_id": subscriber_id})
+            quick = within(connection)
+            quick.run(_JOINED, {"person_id": subscriber_id, "now": epoch(evidence.at)})
+            quick.run(_LIFT, {"person_id": subscriber_id})
             queue(connection, subscriber_id, MailKind.WELCOME, now=evidence.at)
             return True
 
@@ -93,10 +96,12 @@ _BY_ID = select(*COLUMNS).where(subscribers.c.id == bindparam("person_id"))
 _STATE = select(subscribers.c.state).where(subscribers.c.id == bindparam("person_id")).with_for_update()
 _JOINED = update(subscribers).where(subscribers.c.id == bindparam("person_id")).values(joined_at=bindparam("now"))
 _HASH = select(subscribers.c.address_hash).where(subscribers.c.id == bindparam("person_id")).scalar_subquery()
-_LIFT = delete(suppressions).where(suppressions.c.address_hash == _HASH, suppressions.c.reason.in_(sorted(LIFTED)))
+_LIFT = delete(suppressions).where(
+    suppressions.c.address_hash == _HASH, or_(*(suppressions.c.reason == reason for reason in sorted(LIFTED)))
+)
 
 
 def _held(connection: Connection, subscriber_id: int) -> State | None:
     """Where a person's consent stands; nobody else moves it until we are done."""
-    state = connection.execute(_STATE, {"person_id": subscriber_id}).scalar()
-    return State(state) if state is not None else None
+    row = within(connection).first(_STATE, {"person_id": subscriber_id})
+    return State(row[0]) if row else None

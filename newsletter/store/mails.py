@@ -22,7 +22,7 @@ from newsletter.audience.asking import MAY_GET, MailKind, MailState, OwnMail, is
 from newsletter.pieces import one_line
 from newsletter.store.db import Database
 from newsletter.store.kinds import Instant, epoch, instant
-from newsletter.store.quick import Quick
+from newsletter.store.quick import Quick, within
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import batches, issues, mails, subscribers, suppressions
 
@@ -36,11 +36,17 @@ _QUEUED = and_(WAITING, mails.c.state == MailState.QUEUED.value)
 
 def queue(connection: Connection, subscriber_id: int, kind: MailKind, *, now: datetime) -> None:
     """Queue a mail for somebody, to leave when its turn comes."""
-    row = {"subscriber_id": subscriber_id, "kind": kind.value, "state": MailState.QUEUED.value}
-    connection.execute(_QUEUE, row | {"queued_at": now, "at": now, "reason": ""})
+    within(connection).run(_QUEUE, {"subscriber_id": subscriber_id, "kind": kind.value, "now": epoch(now)})
 
 
-_QUEUE = insert(mails)
+_QUEUE = insert(mails).values(
+    subscriber_id=bindparam("subscriber_id"),
+    kind=bindparam("kind"),
+    state=MailState.QUEUED.value,
+    queued_at=bindparam("now"),
+    at=bindparam("now"),
+    reason="",
+)
 
 
 class SqlMails:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Executable, Table, text
+from sqlalchemy import Connection, Dialect, Executable, Table, text
 from sqlalchemy.sql import ClauseElement
 
 Values = Mapping[str, object]
@@ -86,6 +86,16 @@ class Quick:
     def append(self, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
         """Insert *rows*, each with all columns of *table* in order."""
         append_to(self._raw, table, rows)
+
+
+def within(connection: Connection) -> Quick:
+    """For the transaction that *connection* is in."""
+    return Quick(connection.connection.driver_connection, _statements(connection.dialect))
+
+
+@lru_cache(maxsize=8)
+def _statements(dialect: Dialect) -> Statements:
+    return Statements(dialect)
 
 
 def append_to(raw: Any, table: Table, rows: Sequence[tuple[object, ...]]) -> None:  # noqa: ANN401 - as above

@@ -16,12 +16,13 @@ from newsletter.audience.addresses import BadAddress, address_key
 from newsletter.audience.asking import FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
 from newsletter.audience.columns import is_tag
 from newsletter.audience.consent import Evidence
-from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.pieces import one_line
 from newsletter.store.db import Database, one_at_a_time
 from newsletter.store.entering import address_hash, change_state, pepper
-from newsletter.store.kinds import epoch
+from newsletter.store.kinds import Instant, epoch, instant
 from newsletter.store.mails import WAITING, queue
+from newsletter.store.quick import Quick, within
 from newsletter.store.rows import write_tags
 from newsletter.store.tables import mails, subscribers, suppressions, wishes
 
@@ -84,42 +85,37 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
     except BadAddress:
         return
     hashed = address_hash(key, pepper=pepper(connection))
-    query = select(subscribers.c.id, subscribers.c.state).where(subscribers.c.address_key == key).with_for_update()
-    person = connection.execute(query).first()
-    barred = select(suppressions.c.reason).where(suppressions.c.address_hash == hashed)
-    asker = Asker(
-        state=State(person.state) if person else None,
-        barred=connection.execute(barred).scalar() or "",
-        mailed=_mailed(connection, person.id, now=now) if person else {},
-    )
+    quick = within(connection)
+    number, state = quick.first(_PERSON, {"key": key}) or (0, None)
+    (barred,) = quick.first(_BARRED, {"hashed": hashed}) or ("",)
+    mailed = _mailed(quick, number, now=now) if number else {}
+    asker = Asker(state=state and State(state), barred=barred, mailed=mailed)
     answer = answer_to(WishKind(wish.kind), asker, now=now)
     details = _Details(json.loads(wish.details))
-    number = person.id if person else 0
     if answer.joins:
-        if person is None:
-            number = _admit(connection, wish.address, key, hashed, details, now=now)
+        if not number:
+            number = _admit(quick, wish.address, key, hashed, details, now=now)
         evidence = Evidence(at=wish.at, how=HOW, source="asked to join", text=details.text("text"))
         change_state(connection, number, State.PENDING, evidence)
     if answer.mail:
         queue(connection, number, answer.mail, now=now)
 
 
-def _mailed(connection: Connection, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:
+def _mailed(quick: Quick, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:
     """When somebody was sent, or will be sent, mails of their own lately, by kind."""
-    query = select(mails.c.kind, mails.c.at, WAITING.label("waits")).where(
-        mails.c.subscriber_id == subscriber_id, WAITING | (mails.c.at > now - FORGOTTEN_AFTER)
-    )
     found: dict[MailKind, list[datetime]] = defaultdict(list)
-    for kind, at, waits in connection.execute(query):
-        found[MailKind(kind)].append(now if waits else at)
+    for kind, at, waits in quick.all(_MAILED, {"person_id": subscriber_id, "since": epoch(now - FORGOTTEN_AFTER)}):
+        found[MailKind(kind)].append(now if waits else instant(at))
     return found
 
 
-def _admit(connection: Connection, address: str, key: str, hashed: bytes, details: _Details, *, now: datetime) -> int:
+def _admit(quick: Quick, address: str, key: str, hashed: bytes, details: _Details, *, now: datetime) -> int:
     """The number of somebody new, who has yet to confirm; what they say of themselves is kept with them until then."""
-    number: int = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0) + 1)).scalar_one()
+    row = quick.first(_FREE, {})
+    assert row is not None
+    number: int = row[0]
     zone = details.text("zone") or None
-    row = {
+    values = {
         "id": number,
         "address": address,
         "address_key": key,
@@ -127,13 +123,24 @@ def _admit(connection: Connection, address: str, key: str, hashed: bytes, detail
         "name": details.text("name"),
         "first_name": details.text("first_name"),
         "state": State.PENDING.value,
+        "paused_until": None,
         "zone": zone,
         "zone_source": (ZoneSource.BROWSER if zone else ZoneSource.DEFAULT).value,
         "language": details.text("language"),
         "tags": write_tags(details.tags),
         "attributes": "{}",
         "leave_token": secrets.token_urlsafe(16),
-        "joined_at": now,
+        "joined_at": epoch(now),
+        "frequency": Frequency.WEEKLY.value,
     }
-    connection.execute(insert(subscribers), row)
+    quick.append(subscribers, [tuple(values[column.name] for column in subscribers.columns)])
     return number
+
+
+_PERSON = select(subscribers.c.id, subscribers.c.state).where(subscribers.c.address_key == bindparam("key"))
+_PERSON = _PERSON.with_for_update()
+_BARRED = select(suppressions.c.reason).where(suppressions.c.address_hash == bindparam("hashed"))
+_MAILED = select(mails.c.kind, mails.c.at, WAITING).where(
+    mails.c.subscriber_id == bindparam("person_id"), WAITING | (mails.c.at > bindparam("since", type_=Instant))
+)
+_FREE = select(func.coalesce(func.max(subscribers.c.id), 0) + 1)
