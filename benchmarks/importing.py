@@ -17,7 +17,7 @@ from benchmarks.measure import Row, Target, compare, judge
 from benchmarks.people import entries
 from newsletter.audience.consent import Evidence
 from newsletter.audience.importing import Entry, Rejected
-from newsletter.audience.listing import read_list
+from newsletter.audience.listing import Listing
 from newsletter.audience.subscriber import State
 from newsletter.sources.lists import lines_of
 from newsletter.store.db import connect
@@ -81,7 +81,7 @@ def _write(path: Path, count: int) -> None:
 
 
 def _checked(path: Path) -> Iterator[Entry | Rejected]:
-    return read_list(lines_of(path))
+    return iter(Listing(lines_of(path)))
 
 
 def _taken_as_they_are(path: Path) -> Iterator[Entry]:

@@ -47,6 +47,10 @@ def _ascii(value: str) -> bytes:
     return value.encode("ascii")
 
 
+def _last_step(value: str) -> bytes:
+    return _ascii(value.rpartition("/")[2])
+
+
 _QP_LINE = 75  # RFC 2045 §6.7 allows 76 with the soft break's "="
 # What is its own quoted-printable, wherever it stands: no "=", no blank at an end, no "." or "From " in front;
 # and what is its own HTML too, as most values are.
@@ -190,6 +194,7 @@ ENCODERS: Mapping[str, Encoder] = {
     "url": _url_part,  # a part of an address in an attribute: percent-encoded, hence HTML-safe
     "href": _html_text,  # a whole address of our own making in an attribute
     "raw": _ascii,  # made by us, ASCII, already right for where it stands
+    "last step": _last_step,  # what stands last in the path of such an address
     "header": header_text,
     "text/qp": _unless_plain(_in_qp(_text)),
     "html/qp": _unless_plain(_in_qp(_html_text)),

@@ -210,7 +210,7 @@ class Visiting:
         )
 
     def export_of(self, person: Subscriber) -> dict[str, object]:
-        """All that we know of a person, in plain values: what they told us, their consent, and what they were sent."""
+        """What a person takes along, in plain values: what they told us, their consent, and their letters."""
         now = self._newsletter.clock()
         letters = self._chronicle.stories(person.id, now=now, not_before=now - self._newsletter.window)
         return {

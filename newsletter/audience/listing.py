@@ -170,13 +170,6 @@ class Listing:
 _MOST_HEADERS = 1000
 
 
-def read_list(
-    lines: Iterable[str], *, told: Told | None = None, note: Callable[[Noted], None] = lambda _: None
-) -> Iterator[Entry | Rejected]:
-    """The people of a list, and the rows that hold none, in order; see `Listing`."""
-    return iter(Listing(lines, told=told, note=note))
-
-
 def _fitted(row: Row, columns: Columns) -> Sequence[str]:
     """The cells of *row*, as many as there are columns and one empty one more: the one that index -1 finds."""
     cells = row.cells

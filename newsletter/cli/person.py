@@ -101,7 +101,8 @@ def _as_data(found: Portrait) -> dict[str, object]:
     return {
         **_person_as_data(found.person),
         "since": found.since,
-        "suppressed": {"at": found.suppressed.at, "reason": found.suppressed.what} if found.suppressed else None,
+        "suppressed": found.suppressed is not None,
+        "suppression": {"at": found.suppressed.at, "reason": found.suppressed.what} if found.suppressed else None,
         "consent": [
             {"at": each.at, "state": each.state, "how": each.how, "source": each.source, "text": each.text}
             for each in found.history

@@ -11,7 +11,7 @@ from newsletter.app.newsletter import Newsletter
 from newsletter.app.people import People
 from newsletter.audience.columns import read_zone
 from newsletter.audience.importing import Noted, Rejected
-from newsletter.audience.listing import read_list
+from newsletter.audience.listing import Listing
 from newsletter.cli.lists import export, import_
 from newsletter.cli.output import json_option, people, print_json, print_table, say, with_newsletter
 from newsletter.cli.person import forget, leave, show, suppress
@@ -40,7 +40,7 @@ def add(newsletter: Newsletter, address: str, name: str, first_name: str, timezo
         hint = "use a name such as Africa/Nairobi; nobody was added"
         raise NewsletterError(f"no time zone is called {timezone!r}", hint=hint)
     remarks: list[Noted | Rejected] = []
-    rows = list(read_list(_as_csv(address, name, first_name, timezone), note=remarks.append))
+    rows = list(Listing(_as_csv(address, name, first_name, timezone), note=remarks.append))
     remarks += [row for row in rows if isinstance(row, Rejected)]
     if remarks:
         raise NewsletterError(remarks[0].reason, hint="nobody was added")

@@ -75,8 +75,10 @@ def _headers(edition: Edition) -> Iterator[tuple[str, Pieces]]:
     if who.leave_mode == "mailto":
         yield "List-Unsubscribe", Pieces(link)
         return
-    beside = f",\r\n <mailto:{who.leave_mailto}?subject=leave>".encode() if who.leave_mailto else b""
-    yield "List-Unsubscribe", Pieces((*link, beside))
+    if who.leave_mailto:  # some mail programs prefer it, so it says as well as the page who leaves
+        by_mail = f",\r\n <mailto:{who.leave_mailto}?subject=leave%20".encode()
+        link = (b"<", link[1], b">" + by_mail, Slot(value="unsubscribe_url", encoder="last step"), b">")
+    yield "List-Unsubscribe", Pieces(link)
     yield "List-Unsubscribe-Post", Pieces((b"List-Unsubscribe=One-Click",))  # RFC 8058 §3.1
 
 

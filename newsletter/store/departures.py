@@ -132,7 +132,7 @@ def _apply(connection: Connection, departures: Sequence[Departure]) -> int:
             continue
         if number is None or state is None or each.what == SUPPRESSED:
             changed += _suppress(connection, each)
-        elif State(each.what) in MOVES[state]:
+        elif State(each.what) in {state, *MOVES[state]}:  # once more, too: then the last word is not theirs to undo
             evidence = Evidence(at=each.at, how=_HOW, source=_SOURCE)
             if each.what == State.ERASED:
                 erase(connection, number, evidence=evidence)

@@ -65,14 +65,10 @@ def under(prefix: str, app: Callable[..., Iterable[bytes]]) -> Callable[..., Ite
 
     def answer(environ: dict[str, str], start_response: object) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if path.startswith(f"{prefix}/"):
-            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
-            environ["PATH_INFO"] = path[len(prefix) :]
-        elif path == prefix:
-            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
-            environ["PATH_INFO"] = "/"
-        elif path != "/health":
-            environ["PATH_INFO"] = "/no such page"
+        inside = path == prefix or path.startswith(f"{prefix}/")
+        if inside or path != "/health":
+            environ["SCRIPT_NAME"] = prefix
+            environ["PATH_INFO"] = (path[len(prefix) :] or "/") if inside else "/no such page"
         return app(environ, start_response)
 
     return answer

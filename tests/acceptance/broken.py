@@ -86,7 +86,8 @@ def last(change: Break) -> BreakAll:
 
 def _leave(uri: str) -> Break:
     return header(
-        "List-Unsubscribe", f"List-Unsubscribe: <{uri}>,\r\n <mailto:leave@letters.example.org?subject=leave>"
+        "List-Unsubscribe",
+        f"List-Unsubscribe: <{uri}>,\r\n <mailto:leave@letters.example.org?subject=leave%20{'a' * 22}>",
     )
 
 

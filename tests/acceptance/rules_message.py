@@ -190,7 +190,8 @@ def leaving_is_offered(mail: Mail) -> Iterator[str]:
     if schemes.count("https") != (house.leave_mode == "own") or set(schemes) - {"https", "mailto"}:
         yield f"not one https address, and mailto at most beside it: {schemes}"
     mailbox = [uri for uri in _leave_uris(mail) if uri.startswith("mailto:")]
-    expected = [f"mailto:{house.mailbox}?subject=leave"] if house.mailbox else []
+    token = mail.leave_url.rpartition("/")[2]
+    expected = [f"mailto:{house.mailbox}?subject=leave%20{token}"] if house.mailbox else []
     if mailbox != (expected if house.leave_mode == "own" else [mail.leave_url]):
         yield f"another mailbox: {mailbox}"
 

@@ -52,7 +52,7 @@ def test_show_tells_the_whole_story(at_work):
     ):
         assert words in text
     data = shown(at_work, ADA)
-    assert (data["state"], data["suppressed"]["reason"]) == ("unsubscribed", "her lawyer wrote")
+    assert (data["state"], data["suppression"]["reason"]) == ("unsubscribed", "her lawyer wrote")
     assert [(each["state"], each["how"]) for each in data["consent"]] == [
         ("active", "import"),
         ("unsubscribed", "leave"),

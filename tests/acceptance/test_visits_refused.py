@@ -183,7 +183,9 @@ def test_the_pages_are_below_the_path_of_the_site_and_nowhere_else(tmp_path: Pat
     assert house.get("/monday").status_code == house.get("/monday/").status_code == 200
     assert house.get("/health").status_code == 200
     for path in (f"/leave/{ada.leave_token}", "/", "/mondayleave/x", "/assets/pages.css"):
-        assert house.client.post(path, base_url=SITE).status_code == 404
+        answer = house.client.post(path, base_url=SITE)
+        assert answer.status_code == 404
+        assert 'href="/monday/lost"' in answer.text
     assert house.known().state is State.ACTIVE
 
 

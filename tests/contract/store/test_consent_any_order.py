@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import Text, delete, event, insert, select
 
 from newsletter.audience.asking import WishKind
-from newsletter.audience.consent import OWN_DOORS, UNDO_WITHIN, Evidence
+from newsletter.audience.consent import DEPARTED, OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.importing import Entry
 from newsletter.audience.subscriber import State
 from newsletter.audience.suppression import why_not
@@ -52,7 +52,7 @@ class Expected:
     gone: bool = False  # left, bounced, complained or was forgotten, and did not come back by their own hand
     barred: bool = False  # somebody had a reason of their own
     forgotten: bool = False  # and did not ask for anything since
-    left: tuple[str, datetime] | None = None  # by which door, and when, if that was the last thing that happened
+    left_at: datetime = NOW  # the last time that they did, by whatever door
 
 
 @dataclass
@@ -100,9 +100,8 @@ class Life(RuleBasedStateMachine):
     def is_known(self, address: str) -> bool:
         return self.store.people.find(address) is not None
 
-    def departed(self, address: str, door: str = "") -> None:
-        expected = self.expected[address]
-        expected.gone, expected.left = True, (door, self.now) if door else None
+    def departed(self, address: str) -> None:
+        self.expected[address].gone, self.expected[address].left_at = True, self.now
 
     # What happens
 
@@ -129,6 +128,8 @@ class Life(RuleBasedStateMachine):
             expected = self.expected[address]
             if state in (State.UNSUBSCRIBED, State.BOUNCED):
                 expected.gone = True
+                if before[address] is None or before[address].state not in DEPARTED:
+                    self.departed(address)
             if expected.forgotten:
                 assert before[address] is None
                 assert not self.is_known(address)
@@ -147,22 +148,26 @@ class Life(RuleBasedStateMachine):
         if self.is_known(address) and SqlConsent(self.store.db).confirm(
             self.number(address), evidence=self.said("page")
         ):
-            self.expected[address].gone, self.expected[address].left = False, None
+            self.expected[address].gone = False
 
     @rule(address=somebody, door=st.sampled_from([*sorted(OWN_DOORS), "leave"]))
     def they_leave(self, address, door):
         self.now += timedelta(seconds=2)
         if self.is_known(address) and SqlConsent(self.store.db).leave(self.number(address), evidence=self.said(door)):
-            self.departed(address, door)
+            self.departed(address)
 
     @rule(address=somebody)
     def they_take_it_back(self, address):
         self.now += timedelta(seconds=2)
-        if self.is_known(address) and SqlConsent(self.store.db).undo(self.number(address), evidence=self.said("undo")):
-            door, at = self.expected[address].left
-            assert door in OWN_DOORS
-            assert self.now - at <= UNDO_WITHIN
-            self.expected[address].gone, self.expected[address].left = False, None
+        if not self.is_known(address):
+            return
+        number = self.number(address)
+        last = self.store.people.consent_of(number)[-1]
+        if SqlConsent(self.store.db).undo(number, evidence=self.said("undo")):
+            assert last.how in OWN_DOORS
+            assert self.now - last.at <= UNDO_WITHIN
+            assert last.at == self.expected[address].left_at  # and they did not leave once more since
+            self.expected[address].gone = False
 
     @rule(address=somebody, kind=st.sampled_from([Kind.LEFT, Kind.HARD, Kind.COMPLAINED]))
     def something_is_heard(self, address, kind):
@@ -264,4 +269,4 @@ def test_whatever_happens_nobody_who_left_is_mailed_unless_they_came_back_themse
     event.listen(store.db.engine, "connect", lambda raw, _: raw.cursor().execute(hurry))  # nobody pulls a plug here
     store.db.engine.dispose()
     Life.store, Life.folder = store, tmp_path
-    run_state_machine_as_test(Life, settings=settings(max_examples=8, stateful_step_count=50, deadline=None))
+    run_state_machine_as_test(Life, settings=settings(max_examples=5, stateful_step_count=40, deadline=None))

@@ -145,6 +145,19 @@ def test_who_leaves_and_is_forgotten_at_once_is_forgotten(keeping, path):
     assert whats(path) == ["erased"]
 
 
+def test_who_left_once_more_than_the_backup_knows_cannot_take_back_the_first_time(keeping, path):
+    keeping.crowd(1)
+    consent = SqlConsent(keeping.db)
+    consent.leave(1, evidence=evidence(at=LATER, how="page"))
+    with keeping.db.reading() as connection:
+        who = next(iter(known(connection))).who
+    again = departures.Departure(at=LATER + timedelta(minutes=2), what="unsubscribed", who=who)
+    Journal(path, newsletter=name_of(keeping)).add([again])
+    assert keep_journal(keeping.db, path, now=LATER) == 1
+    assert not consent.undo(1, evidence=evidence(at=LATER + timedelta(minutes=3), how="undo"))
+    assert keep_journal(keeping.db, path, now=LATER) == 0
+
+
 def test_opening_again_reads_nothing_twice(keeping, path, monkeypatch):
     keeping.crowd(3)
     leave(keeping, "reader1")

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from newsletter.audience.addresses import read_address
 from newsletter.audience.importing import Entry, ImportCounts
-from newsletter.audience.listing import read_list
+from newsletter.audience.listing import Listing
 from newsletter.audience.predicate import EVERYONE, Is
 from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.errors import IllegalMove, NewsletterError, NotFound, StoreError
@@ -174,7 +174,7 @@ def test_a_list_has_one_outcome_wherever_it_is_cut_or_killed(store, monkeypatch)
                 raise Killed
 
         monkeypatch.setattr("newsletter.usecases.enrol.CHUNK", cut)
-        rows = read_list(LIST)
+        rows = Listing(LIST)
         return import_people(rows, people=store.people, evidence=evidence(), now=NOW, watch=watch).counts
 
     def known() -> list[object]:

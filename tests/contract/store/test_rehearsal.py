@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from newsletter.audience.importing import Entry, ImportCounts
-from newsletter.audience.listing import read_list
+from newsletter.audience.listing import Listing
 from newsletter.audience.subscriber import State
 from newsletter.store.entering import Rehearsal
 from newsletter.usecases.enrol import import_people
@@ -18,7 +18,7 @@ WORDS = ("active", "pending", "left", "bounced", "complained", "")
 
 
 def bring(rows: list[str], people) -> ImportCounts:
-    entries = read_list(rows)
+    entries = Listing(rows)
     return import_people(entries, people=people, evidence=evidence(), now=NOW, watch=lambda _: None).counts
 
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from newsletter.audience.columns import column_name, is_tag, read_tags, read_text
 from newsletter.audience.importing import Entry, ImportCounts, Noted, Rejected
-from newsletter.audience.listing import read_list
+from newsletter.audience.listing import Listing
 from newsletter.audience.subscriber import State
 from newsletter.errors import ImportHasProblems
 
 
 def read(text: str) -> list[Entry | Rejected]:
-    return list(read_list(io.StringIO(text, newline="")))
+    return list(Listing(io.StringIO(text, newline="")))
 
 
 def only(text: str) -> Entry:
@@ -90,14 +90,14 @@ def test_rejected_rows_name_row_and_line_and_no_address():
 def test_an_unknown_time_zone_is_noted_and_the_person_kept():
     notes: list[Noted] = []
     rows = io.StringIO("email,timezone\nana@example.org,Berlin\nbob@example.org,\n")
-    found = list(read_list(rows, note=notes.append))
+    found = list(Listing(rows, note=notes.append))
     assert [each.zone for each in found] == [None, None]
     assert [(each.row, each.line) for each in notes] == [(2, 2)]
 
 
 def test_a_header_that_looks_like_a_slip_is_noted():
     notes: list[Noted] = []
-    found = list(read_list(["email,frist_name\n", "ana@example.org,Ana\n"], note=notes.append))
+    found = list(Listing(["email,frist_name\n", "ana@example.org,Ana\n"], note=notes.append))
     assert found[0].attributes == {"frist_name": "Ana"}
     assert "did you mean 'first_name'" in notes[0].reason
 
@@ -143,7 +143,7 @@ def test_a_quotation_mark_that_is_never_closed_is_found_where_it_was_opened(afte
     text = io.StringIO(broken('ana@example.org,"Ana\n', after=after), newline="")
     tracemalloc.start()
     with pytest.raises(ImportHasProblems, match="quotation mark") as caught:
-        for _ in read_list(text):
+        for _ in Listing(text):
             pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -189,7 +189,7 @@ def test_a_row_that_was_not_taken_is_no_first_one():
 def test_what_is_longer_than_anybody_writes_is_left_out_and_noted(column, longest):
     notes: list[Noted] = []
     rows = [f"email,{column}\n", f"a@example.org,  {'x' * longest} \n", f"b@example.org,{'x' * (longest + 1)}\n"]
-    kept, left_out = read_list(rows, note=notes.append)
+    kept, left_out = Listing(rows, note=notes.append)
     assert kept != Entry(address="a@example.org")
     assert left_out == Entry(address="b@example.org")
     (note,) = notes
@@ -198,7 +198,7 @@ def test_what_is_longer_than_anybody_writes_is_left_out_and_noted(column, longes
 
 def test_old_line_ends_are_named():
     with pytest.raises(ImportHasProblems, match="CR alone"):
-        list(read_list(["email,name\rana@example.org,Ana\r"]))
+        list(Listing(["email,name\rana@example.org,Ana\r"]))
 
 
 @given(
