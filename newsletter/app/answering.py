@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from newsletter.app.newsletter import Newsletter
-from newsletter.audience.asking import FORGOTTEN_AFTER, MailKind, MailState, OwnMail
+from newsletter.audience.asking import FORGOTTEN_AFTER, PAGE_LIFE, MailKind, MailState, OwnMail
 from newsletter.audience.subscriber import Subscriber
 from newsletter.errors import NotFound
 from newsletter.sources.files import starter
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from newsletter.usecases.mail import Press
 
 CONFIRM, ME = "confirm", "me"  # the purposes of signed links
-PAGE_LIFE = timedelta(hours=1)  # of a fresh link to one's own page: it opens everything
 A_WEEK = timedelta(days=7)
 AT_MOST = timedelta(minutes=1)  # of one time at work; a tick has letters to send
 

@@ -143,12 +143,17 @@ class Visiting:
         return Left(person=person, undo=undo)
 
     def rest(self, token: str) -> tuple[Subscriber, date] | None:
-        """Let whoever has *token* have a rest of some weeks; them and the day it ends. None if they get no letter."""
+        """Let whoever has *token* have a rest of some weeks; them and the day it ends. None if they get no letter.
+
+        A longer one that they have already stays: a letter that was passed on must not end it.
+        """
         person = self._consent.by_token(token)
         if person is None or person.state is not State.ACTIVE:
             return None
         zone = self._zone(person.zone)
         until = (self._newsletter.clock() + REST).astimezone(zone).date()
+        if person.paused_until and person.paused_until > _begin_of(until, zone):
+            return person, person.paused_until.astimezone(zone).date()
         self._consent.change(person.id, {"paused_until": _begin_of(until, zone)})
         return person, until
 

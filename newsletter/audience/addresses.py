@@ -20,6 +20,8 @@ _ROLES = frozenset(
     | {"hostmaster", "usenet", "news", "webmaster", "www", "uucp", "ftp"}
 )
 
+_WITHOUT_DOTS = frozenset({"gmail.com", "googlemail.com"})  # dots before the @ mean nothing there
+
 
 class BadAddress(ValueError):
     """No address that mail could be sent to; says why, and never quotes it."""
@@ -41,6 +43,16 @@ def read_address(text: str) -> str:
 def address_key(address: str) -> str:
     """What makes two spellings the same person's: the address as it is kept, in lower case. Raises BadAddress."""
     return read_address(address).lower()
+
+
+def mailbox_of(key: str) -> str:
+    """What *key* has in common with all addresses that surely lead into the same mailbox.
+
+    Whether somebody is the same person must not be guessed so; whether a mailbox was mailed enough, it may.
+    """
+    local, _, domain = key.rpartition("@")
+    local = local.partition("+")[0] or local
+    return f"{local.replace('.', '') if domain in _WITHOUT_DOTS else local}@{domain}"
 
 
 @lru_cache(maxsize=1 << 16)

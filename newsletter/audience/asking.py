@@ -14,9 +14,8 @@ from enum import StrEnum
 from newsletter.audience.consent import LIFTED, MOVES
 from newsletter.audience.subscriber import State, Subscriber
 
-APART = timedelta(days=1)  # of two mails of one kind to one person
-MOST_CONFIRMATIONS = 3  # until somebody confirms, or is forgotten
 FORGOTTEN_AFTER = timedelta(days=14)  # of silence; a link to confirm works for as long
+PAGE_LIFE = timedelta(hours=1)  # of a link to one's own page: it opens everything
 
 
 class WishKind(StrEnum):
@@ -81,6 +80,12 @@ MAY_GET: Mapping[MailKind, frozenset[State]] = {
 }
 
 
+# How far two mails of one kind to one person are apart at least. A stranger may have asked for the last link: once it
+# has ended, there is another.
+APART: Mapping[MailKind, timedelta] = {MailKind.CONFIRM: timedelta(days=1), MailKind.LINK: PAGE_LIFE}
+MOST = 3  # of one kind in a day to whoever is on the list; to others, to whom all of it may be unwelcome, in two weeks
+
+
 def answer_to(kind: WishKind, asker: Asker, *, now: datetime) -> Answer:
     """What a wish leads to; often nothing, which nobody outside can see."""
     if is_barred(asker.barred):
@@ -103,6 +108,5 @@ def is_barred(reason: str) -> bool:
 
 def _too_often(mail: MailKind, asker: Asker, *, now: datetime) -> bool:
     times = asker.mailed.get(mail, ())
-    if any(now - at < APART for at in times):
-        return True
-    return mail is MailKind.CONFIRM and sum(now - at < FORGOTTEN_AFTER for at in times) >= MOST_CONFIRMATIONS
+    within = timedelta(days=1) if asker.state is State.ACTIVE else FORGOTTEN_AFTER
+    return any(now - at < APART[mail] for at in times) or sum(now - at < within for at in times) >= MOST

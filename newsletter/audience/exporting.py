@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from newsletter.audience.columns import column_name, guarded
 from newsletter.audience.consent import DEPARTED
-from newsletter.audience.headers import NAMES, OWN, WHY_NOT
+from newsletter.audience.headers import NAMES, OWN, WHY_NOT, is_of_consent
 from newsletter.audience.subscriber import State, Subscriber
 
 COLUMNS = (
@@ -27,7 +27,8 @@ _TAKEN = frozenset({*(name for names in NAMES.values() for name in names), WHY_N
 
 def header(fields: Sequence[str]) -> list[str]:
     """The first row of a CSV with the newsletter's own *fields*, marked where their names would be read otherwise."""
-    return [*COLUMNS, *(name if name not in _TAKEN and column_name(name) == name else OWN + name for name in fields)]
+    plain = {name for name in fields if name not in _TAKEN and column_name(name) == name and not is_of_consent(name)}
+    return [*COLUMNS, *(name if name in plain else OWN + name for name in fields)]
 
 
 def csv_row(person: Subscriber, fields: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -28,6 +29,14 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 OWN = "fields."  # begins a header that is a field of the newsletter's own, whatever it is called
 WHY_NOT = "not_taken_because"  # a column that we write ourselves, beside rows that were not taken
 
+# Names of columns that say who left, bounced or never agreed, in the lists of services and shops that we do not know.
+_OF_CONSENT = re.compile(
+    r"unsub|opt(?:ed)?_?out|(?:black|block)_?list|bounce[ds]?(?:_|$)|complain(?:ed|t)|suppress|do_not_(?:e_?)?(?:mail|contact)"
+    r"|(?:^|_)(?:subscribed|opt(?:ed)?_?in|deleted(?:_at)?|cancell?ed_at|left_at)$|accepts_(?:email_)?marketing"
+    r"|^(?:e_?mail|mail|sub\w+|marketing|contact|list|member\w*|newsletter)_(?:status|state)$|^consent(?:_status)?$"
+    r"|abgemeldet|abmeldung|désinscri|desinscri"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
@@ -52,10 +61,18 @@ class Columns:
     remarks: tuple[str, ...] = ()
 
 
-def own_columns(cells: Sequence[str], *, meanings: Mapping[str, str], words: Mapping[str, State]) -> Columns:
+def is_of_consent(name: str) -> bool:
+    """Whether a column of this *name*, as `column_name` writes it, is likely to say who may not be mailed."""
+    return _OF_CONSENT.search(name) is not None
+
+
+def own_columns(
+    cells: Sequence[str], *, meanings: Mapping[str, str], words: Mapping[str, State], all_left: bool = False
+) -> Columns:
     """The meaning of a header row in which people named the columns, some of them as *meanings* has it.
 
-    Raises ImportHasProblems if there is none, no column of addresses, or two that mean the same.
+    Raises ImportHasProblems if there is none, no column of addresses, or two that mean the same; and, unless *all_left*
+    by what is said of the whole list, if a column seems to say who left and is not told apart from any other.
     """
     mapped = [meanings.get(cell.strip()) for cell in cells]
     plain = [column_name(cell) if word is None else "" for cell, word in zip(cells, mapped, strict=True)]
@@ -71,6 +88,10 @@ def own_columns(cells: Sequence[str], *, meanings: Mapping[str, str], words: Map
         if index not in places.values() and mapped[index] != "" and plain[index] != WHY_NOT
     }
     status, joined = places.pop("status"), places.pop("joined")
+    if status < 0 and not all_left:
+        _refuse_unread_consent(
+            plain[index] for index in own if mapped[index] is None and not cells[index].startswith(OWN)
+        )
     return Columns(
         width=len(cells),
         **places,
@@ -138,6 +159,15 @@ def _refuse_twins(headers: Sequence[str], mapped: Sequence[str | None], *, posta
             message = same if first[meaning] == said else alike
             raise ImportHasProblems(message, at="header", hint="rename or remove one of them")
         first[meaning] = said
+
+
+def _refuse_unread_consent(names: Iterable[str]) -> None:
+    """Raise ImportHasProblems for a column that would become a field while it says who must not be mailed."""
+    name = next(filter(is_of_consent, names), None)
+    if name is not None:
+        message = f"the column {name!r} seems to say who left or never agreed, and everybody would be entered as active"
+        hint = 'in subscribers/import.toml, name it "status" and give its words a meaning, or "" to leave it out'
+        raise ImportHasProblems(message, at="header", hint=hint)
 
 
 def _no_addresses(cells: Sequence[str], headers: Sequence[str]) -> ImportHasProblems:

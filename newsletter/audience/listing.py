@@ -119,7 +119,8 @@ class Listing:
                 columns = export_columns(row.header, self.export, declared=told.fields, words=told.map.states)
             else:
                 meanings = told.map.columns if self._mapped else {}
-                columns = own_columns(row.header, meanings=meanings, words=told.map.states)
+                all_left = told.status in DEPARTED
+                columns = own_columns(row.header, meanings=meanings, words=told.map.states, all_left=all_left)
             said = {reason for each in self._columns.values() for reason in each.remarks}
             if len(self._columns) > _MOST_HEADERS:  # every line of JSON may be another
                 self._columns.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import and_, bindparam, delete, func, insert, literal_column, select, update
 
-from newsletter.store.tables import BatchState, batches, moves, outcomes
+from newsletter.store.tables import BatchState, batches, deliveries, moves, outcomes, subscribers
 
 AT_A_TIME = 10_000  # deliveries that `reopen` looks at in one transaction
 
@@ -22,6 +22,14 @@ CHANGE = (
         reason=bindparam("reason"),
         retry_at=None,
     )
+)
+
+# Whether its reader was forgotten: what is told of a delivery after that is kept without the words.
+FORGOTTEN = (
+    select(subscribers.c.id)
+    .join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+    .where(deliveries.c.issue_no == bindparam("issue"), deliveries.c.seq == bindparam("number"))
+    .where(subscribers.c.state == literal_column("'erased'"))
 )
 
 _earlier = moves.alias()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ from newsletter.store.tables import deliveries, issues, outcomes, soft_bounces, 
 # was their server that refused, that is among the soft bounces.
 _ARRIVED = [status.value for status in (Status.ACCEPTED, Status.DELIVERED, Status.BOUNCED, Status.COMPLAINED)]
 
+_LOOKED_UP = 1000  # addresses, in one query
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _MAY_BOUNCE = [state.value for state, leads_to in MOVES.items() if LEADS_TO[Kind.HARD] in leads_to]
 
@@ -45,12 +47,21 @@ class SqlHearing:
         """Whose link for leaving it is."""
         return self._number(subscribers.c.leave_token == token)
 
-    def of_address(self, address: str) -> int | None:
-        """Who has this address, however it is written."""
-        try:
-            return self._number(subscribers.c.address_key == address_key(address))
-        except BadAddress:
-            return None
+    def of_addresses(self, addresses: Collection[str]) -> Mapping[str, int]:
+        """Who has each of these addresses, however it is written; of those that somebody has."""
+        keys: dict[str, str] = {}
+        for address in addresses:
+            with suppress(BadAddress):
+                keys[address] = address_key(address)
+        table, found = subscribers.c, dict[str, int]()
+        wanted = sorted(set(keys.values()))
+        with self._db.reading() as connection:
+            for start in range(0, len(wanted), _LOOKED_UP):
+                here = among(connection, table.address_key, wanted[start : start + _LOOKED_UP])
+                found.update(
+                    (key, number) for key, number in connection.execute(select(table.address_key, table.id).where(here))
+                )
+        return {address: found[key] for address, key in keys.items() if key in found}
 
     def refusals(self, issue_no: int) -> list[Refusal]:
         """The refused deliveries of an issue to people who are mailed still, but for those that were taken already."""
@@ -103,7 +114,7 @@ def _people(connection: Connection, numbers: Collection[int]) -> dict[int, _Pers
 def _take(connection: Connection, told: Told, person: _Person) -> Kind | None:
     """What one piece of news came to be."""
     news, who = told.news, told.subscriber_id
-    if person.since > news.at:
+    if person.since > news.at or person.state is State.ERASED:
         return None
     kind, reason = news.kind, news.reason
     if kind is Kind.SOFT:

@@ -103,24 +103,24 @@ class SqlMails:
 # Put together once, and run straight on the driver: a mail is claimed by itself, so each has its turn of all of them.
 _NOW, _CALL_AGO, _HOUR_AGO = (bindparam(name, type_=Instant) for name in ("now", "call_ago", "hour_ago"))
 _ABANDONED = and_(WAITING, mails.c.state == MailState.CLAIMED.value, mails.c.at <= _CALL_AGO)
-_ANY = select(mails.c.no).where(or_(and_(_QUEUED, mails.c.at <= _NOW), _ABANDONED)).limit(literal_column("1"))
+_ANY = select(mails.c.no).where(or_(and_(_QUEUED, mails.c.at <= _NOW), _ABANDONED)).limit(1)
 _GIVE_UP = update(mails).where(_ABANDONED).values(state=MailState.DOUBT.value, reason="its sender was gone")
 _CONFIRMATIONS = select(func.count()).where(
     mails.c.kind == MailKind.CONFIRM.value, mails.c.state != MailState.QUEUED.value, mails.c.at > _HOUR_AGO
 )
 _BARRED = select(suppressions.c.reason).where(suppressions.c.address_hash == subscribers.c.address_hash)
-# The mail that waits longest, and the person, who cannot change before we are done.
+# The mail that was queued last, and the person, who cannot change before we are done. Who asked a moment ago looks into
+# their mailbox now; who waits behind a flood does not look any more.
 _NEXT = (
     select(*COLUMNS, mails.c.no, mails.c.kind, mails.c.queued_at, _BARRED.scalar_subquery())
     .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
     .where(_QUEUED, mails.c.at <= _NOW)
-    .order_by(mails.c.no)
-    .limit(literal_column("1"))
+    .order_by(mails.c.no.desc())
+    .limit(1)
     .with_for_update(of=subscribers)  # of mails there is one claim at a time
 )
-_NEXT_TO_KNOWN = _NEXT.where(
-    mails.c.kind != MailKind.CONFIRM.value
-)  # no more to strangers in an hour than somebody set
+# No more to strangers in an hour than somebody set.
+_NEXT_TO_KNOWN = _NEXT.where(mails.c.kind != MailKind.CONFIRM.value)
 _MOVE = (
     update(mails)
     .where(mails.c.no == bindparam("number"))

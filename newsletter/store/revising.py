@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from newsletter.delivery.outcome import MOVES, Receipt, Status, move
@@ -28,7 +29,7 @@ def revise(quick: Quick, claim: Claim, receipts: Sequence[Receipt], *, now: int)
     known = {row[1]: (row[2], row[3], row[5], row[4]) for row in quick.all(statements.RECORDED, span)}
     says = {receipt.seq: receipt for receipt in receipts}
     changing = [
-        _change(claim.issue_no, receipt, known[seq], now=now)
+        _change(claim.issue_no, _unnamed(quick, claim.issue_no, receipt), known[seq], now=now)
         for seq, receipt in sorted(says.items())
         if seq in known and known[seq][0] == Status.UNKNOWN.value
     ]
@@ -43,7 +44,7 @@ def settle_event(quick: Quick, issue_no: int, said: Receipt, *, now: int) -> boo
     old = _held_outcome(quick, named)
     if old is None or said.status not in _REPORTED or said.status not in MOVES.get(Status(old[0]), frozenset()):
         return False
-    change = _change(issue_no, said, old, now=now)
+    change = _change(issue_no, _unnamed(quick, issue_no, said), old, now=now)
     quick.run(changes.REMEMBER, change)
     quick.run(changes.CHANGE, change)
     return True
@@ -76,6 +77,12 @@ def _held_outcome(quick: Quick, named: dict[str, Any]) -> tuple[Any, ...] | None
             return quick.first(changes.OUTCOME, named)
         # It was in the part of a batch that a claim, which we waited for, has split off: look again.
     return None
+
+
+def _unnamed(quick: Quick, issue_no: int, said: Receipt) -> Receipt:
+    """*said* without its words, which may name the reader, where they were forgotten."""
+    gone = quick.first(changes.FORGOTTEN, {"issue": issue_no, "number": said.seq})
+    return replace(said, provider_id="", reason="") if gone else said
 
 
 def _change(issue_no: int, said: Receipt, old: tuple[Any, ...], *, now: int) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, insert, select
 
-from newsletter.audience.addresses import BadAddress, address_key
-from newsletter.audience.asking import FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
+from newsletter.audience.addresses import BadAddress, address_key, mailbox_of
+from newsletter.audience.asking import APART, FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
 from newsletter.audience.columns import is_tag
 from newsletter.audience.consent import Evidence
 from newsletter.audience.subscriber import Frequency, State, ZoneSource
+from newsletter.errors import StoreError
 from newsletter.pieces import one_line
 from newsletter.store.db import Database, one_at_a_time
 from newsletter.store.entering import address_hash, change_state, pepper
@@ -27,6 +28,9 @@ from newsletter.store.rows import write_tags
 from newsletter.store.tables import mails, subscribers, suppressions, wishes
 
 AT_ONCE = 20  # wishes in one transaction, which others wait for
+# Whoever can ask from many places could fill the disk, and have us mail for weeks.
+MOST_WISHES = 100_000  # that were not looked at yet
+MOST_WAITING = 2_000  # strangers whose mail has yet to leave; nobody else comes to the list until some have
 HOW = "page"  # the door by which people come themselves
 
 
@@ -40,10 +44,14 @@ class SqlWishes:
         """Queue what somebody asked; *address* is normalised.
 
         *details* is what they say of themselves: name, first_name, zone, language, tags, and as text what they agreed
-        to. Of somebody we know already nothing of it is believed.
+        to. Of somebody we know already nothing of it is believed. Raises StoreError where too many wait.
         """
         said = json.dumps(dict(details), sort_keys=True)
         with self._db.quick() as quick:
+            span = quick.first(_SPAN, {})
+            if span and (span[0] or 0) >= MOST_WISHES - 1:
+                hint = "newsletter serve, newsletter run or a tick looks at them; does one?"
+                raise StoreError("too many wishes of visitors wait", hint=hint, at=self._db.place)
             quick.run(_ADD, {"kind": kind.value, "address": address, "details": said, "at": epoch(now)})
 
     def waiting(self) -> int:
@@ -62,6 +70,7 @@ class SqlWishes:
             return len(rows)
 
 
+_SPAN = select(func.max(wishes.c.no) - func.min(wishes.c.no))  # read from both ends, however many there are
 _ADD = insert(wishes).values({name: bindparam(name) for name in ("kind", "address", "details", "at")})
 
 
@@ -91,6 +100,8 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
     mailed = _mailed(quick, number, now=now) if number else {}
     asker = Asker(state=state and State(state), barred=barred, mailed=mailed)
     answer = answer_to(WishKind(wish.kind), asker, now=now)
+    if answer.mail is MailKind.CONFIRM and (_are_many(quick) or _mailed_as_another(quick, key, now=now)):
+        return
     details = _Details(json.loads(wish.details))
     if answer.joins:
         if not number:
@@ -99,6 +110,20 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
         change_state(connection, number, State.PENDING, evidence)
     if answer.mail:
         queue(connection, number, answer.mail, now=now)
+
+
+def _are_many(quick: Quick) -> bool:
+    """Whether as many strangers wait for their mail as may."""
+    found = quick.first(_SOME, {"most": MOST_WAITING})
+    return found is not None and found[0] >= MOST_WAITING
+
+
+def _mailed_as_another(quick: Quick, key: str, *, now: datetime) -> bool:
+    """Whether a stranger's mail was sent, or will be sent, lately to another address of the same mailbox."""
+    mailbox = mailbox_of(key)
+    pattern = f"{mailbox[0]}%{mailbox[mailbox.rindex('@') :]}"  # what all addresses of a mailbox have, and others too
+    values = {"key": key, "pattern": pattern, "since": epoch(now - APART[MailKind.CONFIRM])}
+    return any(mailbox_of(each) == mailbox for (each,) in quick.all(_LIKE, values))
 
 
 def _mailed(quick: Quick, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:
@@ -142,5 +167,17 @@ _PERSON = _PERSON.with_for_update()
 _BARRED = select(suppressions.c.reason).where(suppressions.c.address_hash == bindparam("hashed"))
 _MAILED = select(mails.c.kind, mails.c.at, WAITING).where(
     mails.c.subscriber_id == bindparam("person_id"), WAITING | (mails.c.at > bindparam("since", type_=Instant))
+)
+_WAITS = select(mails.c.no).where(WAITING, mails.c.kind == MailKind.CONFIRM.value)
+_SOME = select(func.count()).select_from(_WAITS.limit(bindparam("most", type_=Integer)).subquery())
+_LIKE = (
+    select(subscribers.c.address_key)
+    .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
+    .where(
+        mails.c.kind == MailKind.CONFIRM.value,
+        WAITING | (mails.c.at > bindparam("since", type_=Instant)),
+        subscribers.c.address_key.like(bindparam("pattern")),
+        subscribers.c.address_key != bindparam("key"),
+    )
 )
 _FREE = select(func.coalesce(func.max(subscribers.c.id), 0) + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
@@ -35,8 +35,8 @@ class Listed(Protocol):
     def of_token(self, token: str) -> int | None:
         """Whose link for leaving it is."""
 
-    def of_address(self, address: str) -> int | None:
-        """Who has this address."""
+    def of_addresses(self, addresses: Collection[str]) -> Mapping[str, int]:
+        """Who has each of these addresses, of those that somebody has."""
 
     def refusals(self, issue_no: int) -> Sequence[Refusal]:
         """The refused deliveries of an issue to people who are mailed still, but for those that were taken already."""
@@ -59,7 +59,10 @@ class Listener:
 
     def hear(self, news: Iterable[News]) -> Heard:
         """What became of all *news*, in numbers."""
-        told = [self._told(each) for each in news]
+        heard_of = list(news)
+        # Looked up together: a provider's whole list, one by one, would take longer than a tick has.
+        theirs = self.people.of_addresses({each.address for each in heard_of if each.address})
+        told = [self._told(each, theirs) for each in heard_of]
         heard = self._take([each for each in told if each])
         return replace(heard, unknown=told.count(None))
 
@@ -90,10 +93,10 @@ class Listener:
         judged = ((each.subscriber_id, _judged(each.reason, at=each.at, how="refused")) for each in refusals)
         return self._take([Told(subscriber_id=who, news=news, issue_no=issue_no) for who, news in judged if news])
 
-    def _told(self, news: News) -> Told | None:
+    def _told(self, news: News, theirs: Mapping[str, int]) -> Told | None:
         """Of whom it is, if we know them; their delivery is moved."""
         delivery = self._named_by(news.ref) if news.ref else None
-        who = self._who(news, delivery)
+        who = self._who(news, delivery, theirs)
         if who is None:
             return None
         if delivery and news.kind in _BECOMES:
@@ -108,12 +111,12 @@ class Listener:
         kinds = (kind for each in some for kind in self.people.take(each))
         return Heard(**Counter(_COUNTED[kind] if kind else "known" for kind in kinds))
 
-    def _who(self, news: News, delivery: tuple[int, int] | None) -> int | None:
+    def _who(self, news: News, delivery: tuple[int, int] | None, theirs: Mapping[str, int]) -> int | None:
         if delivery:
             return self.people.of_delivery(*delivery)
         if news.token:
             return self.people.of_token(news.token)
-        return self.people.of_address(news.address) if news.address else None
+        return theirs.get(news.address)
 
     def _named_by(self, ref: str) -> tuple[int, int] | None:
         """The delivery of ours that *ref* stands for: its issue's number, and its own; None if there is none."""

@@ -79,6 +79,7 @@ def public_pages(newsletter: Newsletter) -> Wsgi:
 def public_app(desk: Desk, *, colours: str) -> Flask:
     """The pages themselves; *colours* is a style sheet that goes over ours."""
     app = _Pages("newsletter.web", template_folder="pages", static_folder=None)
+    app.config["PROPAGATE_EXCEPTIONS"] = False  # whatever FLASK_DEBUG says: servers log the path of what is raised
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     guard(app, site_url=desk.visiting.settings.site_url)
     for pages in (joining(desk), leaving(desk), choosing(desk), _shared(desk, colours)):

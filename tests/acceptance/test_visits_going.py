@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.audience.subscriber import State
+from newsletter.store.consenting import SqlConsent
 from newsletter.store.subscribers import SqlPeople
 from tests.visitors import SITE, House, open_house
 
@@ -157,6 +158,15 @@ def test_a_rest_of_four_weeks_begins_and_ends_by_itself(house: House) -> None:
     assert found.state is State.ACTIVE
     assert found.paused_until is not None
     assert found.paused_until.isoformat() == "2026-12-20T21:00:00+00:00"  # when that Monday begins in Nairobi
+
+
+def test_a_rest_shortens_no_longer_one(house: House) -> None:
+    ada = house.person()
+    until = house.newsletter.at + timedelta(days=200)
+    SqlConsent(house.newsletter.database).change(ada.id, {"paused_until": until})
+    answer = house.post(f"/leave/{ada.leave_token}/rest")
+    assert "11 June 2027" in answer.text
+    assert house.known().paused_until == until
 
 
 def test_who_is_gone_is_offered_no_rest(house: House) -> None:

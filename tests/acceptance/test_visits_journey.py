@@ -172,6 +172,8 @@ def test_the_pages_work_on_a_server_as_on_a_file(tmp_path: Path, postgres_url: s
         assert house.post(f"{own}/erase").status_code == 200
         assert house.get(own).status_code == 404
         assert house.get(f"/leave/{ada.leave_token}").status_code == 404
+        for method in (house.get, house.post):
+            assert method("/leave/%00").status_code == 404
         assert house.get("/health").status_code == 200
     finally:
         newsletter.database.close()

@@ -243,6 +243,20 @@ def test_a_mistake_of_ours_is_told_without_its_reasons(
     assert answer.headers["Content-Security-Policy"]
 
 
+def test_whoever_debugs_with_flask_gets_no_links_into_the_log_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLASK_DEBUG", "1")
+    house = open_house(tmp_path / "debugged")
+    ada = house.person()
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("newsletter.store.consenting.SqlConsent.leave", fail)
+    assert house.post(f"/leave/{ada.leave_token}").status_code == 500  # and not raised to a server that logs the path
+
+
 def test_a_database_that_is_gone_is_told_too(house: House, caplog: pytest.LogCaptureFixture) -> None:
     ada = house.person()
     house.newsletter.database.close()

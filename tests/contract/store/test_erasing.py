@@ -10,12 +10,13 @@ from sqlalchemy import Text, event, insert, select, text, update
 
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.subscriber import State
+from newsletter.delivery.news import Kind, News, Told
 from newsletter.delivery.outcome import Receipt, Status
 from newsletter.errors import IllegalMove, NewsletterError
 from newsletter.store.consenting import SqlConsent
 from newsletter.store.erasing import Forgotten, SqlErasure
 from newsletter.store.hearing import SqlHearing
-from newsletter.store.tables import mails, metadata, soft_bounces, subscribers, suppressions, wishes
+from newsletter.store.tables import deliveries, mails, metadata, soft_bounces, subscribers, suppressions, wishes
 from tests.contract.store.conftest import NOW, evidence
 
 LATER = NOW + timedelta(days=1)
@@ -151,6 +152,36 @@ def test_nothing_is_left_in_the_bytes_of_the_files(known, store, tmp_path, caplo
         assert names_in(path.read_bytes(), known) == [], path.name
     assert names_in(caplog.text + "".join(capsys.readouterr()), known) == []
     assert store.people.find("reader40@example.org").state is State.ACTIVE
+
+
+def test_what_is_heard_of_their_letter_afterwards_names_nobody_and_is_counted(known, store):
+    forget(store)
+    number, seq = 1, _seq_of(store, known.id)
+    said = {"provider_id": f"p-{ADDRESS}", "reason": f"550 Ottoline <{ADDRESS}>"}
+    assert store.ledger.settle_event(number, seq, Status.BOUNCED, **said, now=LATER)
+    soft = News(kind=Kind.SOFT, at=LATER, how="inbox", reason="full: Quux-Featherstone")
+    assert SqlHearing(store.db).take([Told(subscriber_id=known.id, news=soft, issue_no=number)]) == [None]
+    assert names_in(texts(store), known) == []
+    assert store.chronicle.stories(known.id, now=LATER, not_before=NOW)[0].status is Status.BOUNCED
+
+
+def test_a_letter_in_doubt_that_is_settled_afterwards_names_nobody(known, store):
+    no = store.plan("2026-11-30-tea", due_elsewhere=LATER, now=LATER).no
+    seq = _seq_of(store, known.id, issue_no=no)
+    store.leave_in_doubt(no, seq, now=LATER)
+    forget(store)
+    claim = store.doubtful(no, now=LATER)
+    told = Receipt(seq=seq, status=Status.ACCEPTED, provider_id=f"p-{ADDRESS}", reason="250 Ottoline")
+    store.ledger.revise(claim, [told], now=LATER)
+    assert names_in(texts(store), known) == []
+
+
+def _seq_of(store, subscriber_id: int, *, issue_no: int = 1) -> int:
+    query = select(deliveries.c.seq).where(
+        deliveries.c.issue_no == issue_no, deliveries.c.subscriber_id == subscriber_id
+    )
+    with store.db.reading() as connection:
+        return connection.execute(query).scalar_one()
 
 
 def test_somebody_who_reads_meanwhile_keeps_it_from_being_gone_and_one_is_told(known, store):

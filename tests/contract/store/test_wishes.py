@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from newsletter.audience.asking import MailKind, MailState, WishKind
 from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.errors import StoreError
 from newsletter.store.consenting import SqlConsent
 from newsletter.store.mails import SqlMails
 from newsletter.store.tables import mails, wishes
@@ -90,6 +91,28 @@ def test_many_wishes_for_one_address_are_one_mail(store):
     assert len(queued(store)) == 1
 
 
+@pytest.mark.parametrize(
+    ("spellings", "mailed"),
+    [
+        (("ana+1@example.org", "Ana+2@example.org", "ana@example.org"), 1),
+        (("a.na@gmail.com", "an.a+x@gmail.com"), 1),
+        (("a.na@example.org", "ana@example.org", "ana@example.net", "+ana@example.org", "+bea@example.org"), 5),
+    ],
+)
+def test_one_mailbox_gets_one_mail_however_its_address_is_varied(store, spellings, mailed):
+    for spelling in spellings:
+        asked(store, spelling)
+    assert len(queued(store)) == mailed
+    assert store.people.find(spellings[-1]) is None or mailed > 1
+
+
+def test_another_spelling_may_be_asked_another_day(store):
+    asked(store, "ana+1@example.org")
+    SqlMails(store.db).record(claim(store), MailState.SENT, reason="", at=NOW)
+    asked(store, "ana@example.org", now=NOW + DAY)
+    assert len(queued(store)) == 2
+
+
 def test_a_mail_that_waits_for_days_is_not_queued_again(store):
     asked(store)
     asked(store, now=NOW + 3 * DAY)
@@ -164,12 +187,44 @@ def test_in_an_hour_only_so_many_strangers_are_mailed_and_the_others_wait(store)
     assert claim(store, an_hour=3, now=NOW + timedelta(hours=1)).kind is MailKind.CONFIRM
 
 
+def test_who_asks_last_is_mailed_first_so_that_nobody_waits_behind_a_flood(store):
+    for number in range(3):
+        asked(store, f"flood{number}@example.org")
+    asked(store, "ana@example.org")
+    assert claim(store, an_hour=1).person.address == "ana@example.org"
+
+
+def test_of_strangers_only_so_many_wait_and_the_others_leave_no_trace(store, monkeypatch):
+    monkeypatch.setattr("newsletter.store.wishes.MOST_WAITING", 2)
+    for number in range(4):
+        asked(store, f"ana{number}@example.org")
+    assert [number for number, *_ in queued(store)] == [1, 2]
+    assert store.people.find("ana3@example.org") is None
+    store.enter(entry("reader"))
+    asked(store, "reader@example.org", WishKind.LINK)
+    assert claim(store, an_hour=0).kind is MailKind.LINK  # whom we know waits for nobody
+    SqlMails(store.db).record(claim(store), MailState.SENT, reason="", at=NOW)
+    asked(store, "ana3@example.org")
+    assert store.people.find("ana3@example.org").state is State.PENDING
+
+
+def test_where_nobody_looks_at_wishes_they_do_not_pile_up_for_ever(store, monkeypatch):
+    monkeypatch.setattr("newsletter.store.wishes.MOST_WISHES", 2)
+    for _ in range(2):
+        ask(store)
+    with pytest.raises(StoreError, match="wait"):
+        ask(store)
+    answer(store)
+    ask(store)
+    assert SqlWishes(store.db).waiting() == 1
+
+
 def test_who_left_before_their_mail_did_does_not_get_it(store):
-    asked(store)
     asked(store, "bea@example.org")
-    SqlConsent(store.db).leave(1, evidence=by_page())
+    asked(store)
+    SqlConsent(store.db).leave(2, evidence=by_page())
     assert claim(store).person.address == "bea@example.org"
-    assert queued(store)[0] == (1, "confirm", "refused")
+    assert queued(store)[1] == (2, "confirm", "refused")
 
 
 def test_who_was_barred_before_their_mail_left_does_not_get_it(store):

@@ -14,6 +14,7 @@ from tests.conftest import NOW
 JOINS = Answer(joins=True, mail=MailKind.CONFIRM)
 CONFIRM, LINK, NOTHING = Answer(mail=MailKind.CONFIRM), Answer(mail=MailKind.LINK), Answer()
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -56,11 +57,10 @@ def mailed(kind: MailKind, *ago: timedelta) -> Asker:
     return Asker(state=state, mailed={kind: [NOW - each for each in ago]})
 
 
-@pytest.mark.parametrize("kind", [MailKind.CONFIRM, MailKind.LINK])
-def test_nobody_gets_two_mails_of_a_kind_in_a_day(kind: MailKind) -> None:
-    soon = DAY - timedelta(seconds=1)
-    assert answer_to(WishKind.JOIN, mailed(kind, soon), now=NOW) == NOTHING
-    assert answer_to(WishKind.JOIN, mailed(kind, DAY), now=NOW) == Answer(mail=kind)
+@pytest.mark.parametrize(("kind", "apart"), [(MailKind.CONFIRM, DAY), (MailKind.LINK, HOUR)])
+def test_two_mails_of_a_kind_are_apart(kind: MailKind, apart: timedelta) -> None:
+    assert answer_to(WishKind.JOIN, mailed(kind, apart - timedelta(seconds=1)), now=NOW) == NOTHING
+    assert answer_to(WishKind.JOIN, mailed(kind, apart), now=NOW) == Answer(mail=kind)
 
 
 def test_a_mail_that_is_still_to_leave_counts() -> None:
@@ -77,6 +77,14 @@ def test_who_was_asked_three_times_does_not_even_begin_to_join() -> None:
     assert answer_to(WishKind.JOIN, left, now=NOW) == NOTHING
 
 
-def test_a_link_may_be_asked_for_every_day() -> None:
-    asker = mailed(MailKind.LINK, *(n * DAY for n in range(1, 10)))
+def test_a_link_may_be_asked_for_three_times_a_day() -> None:
+    asker = mailed(MailKind.LINK, 2 * HOUR, 4 * HOUR, *(n * DAY for n in range(1, 10)))
     assert answer_to(WishKind.LINK, asker, now=NOW) == LINK
+    assert answer_to(WishKind.LINK, mailed(MailKind.LINK, 2 * HOUR, 4 * HOUR, 6 * HOUR), now=NOW) == NOTHING
+
+
+def test_who_left_is_not_sent_a_link_every_day_that_somebody_else_asks() -> None:
+    times = [n * DAY for n in (2, 4, 6)]
+    for ago, answer in ((times[:2], LINK), (times, NOTHING)):
+        left = Asker(state=State.UNSUBSCRIBED, mailed={MailKind.LINK: [NOW - each for each in ago]})
+        assert answer_to(WishKind.LINK, left, now=NOW) == answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -29,6 +29,7 @@ class World:
     status: Status = Status.ACCEPTED
     refused: list[Refusal] = field(default_factory=list)
     got_it: int = 100
+    looked_up: int = 0
     taken: list[tuple[int, News, int | None]] = field(default_factory=list)
 
     def of_delivery(self, issue_no: int, seq: int) -> int | None:
@@ -37,8 +38,9 @@ class World:
     def of_token(self, token: str) -> int | None:
         return 70 if token == "t" * 22 else None
 
-    def of_address(self, address: str) -> int | None:
-        return 70 if address == "ana@example.org" else None
+    def of_addresses(self, addresses: Collection[str]) -> dict[str, int]:
+        self.looked_up += 1
+        return {address: 70 for address in addresses if address == "ana@example.org"}
 
     def refusals(self, issue_no: int) -> list[Refusal]:
         return self.refused if issue_no == 1 else []
@@ -99,6 +101,12 @@ def test_what_came_back_had_been_accepted_even_if_nobody_told_us() -> None:
     world = World(status=Status.UNKNOWN)
     world.listener.hear([news(Kind.SOFT, ref=OURS)])
     assert world.status is Status.BOUNCED
+
+
+def test_addresses_are_looked_up_together() -> None:
+    world = World()
+    world.listener.hear(news(address=f"reader{n}@example.org") for n in range(1000))
+    assert world.looked_up == 1
 
 
 def test_people_are_known_by_one_of_three_names_and_by_nothing_else() -> None:
