@@ -35,6 +35,7 @@ PREFERENCES, UNDO = "preferences", "undo"
 
 _PAGES = "the pages"
 REST = timedelta(weeks=4)
+SECOND_CLICK = timedelta(minutes=1)  # until then, leaving again is the same leaving
 LONGEST_REST = timedelta(days=365)
 _PARTS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
 
@@ -133,12 +134,18 @@ class Visiting:
         return person
 
     def leave(self, token: str, *, how: str) -> Left | None:
-        """Let whoever has *token* be gone, by the door *how*; the same answer the second time. None for no token."""
+        """Let whoever has *token* be gone, by the door *how*; the same answer to a second click. None for no token.
+
+        Later on the word that takes it back is told no more: whoever was passed the letter on could bring back
+        somebody who meant to leave.
+        """
         person = self._consent.by_token(token)
         if person is None:
             return None
         self._consent.leave(person.id, evidence=self._evidence(how))
         until = self._undo_until(person)
+        if until and self._newsletter.clock() >= until - UNDO_WITHIN + SECOND_CLICK:
+            until = None
         undo = self._newsletter.signer.sign(UNDO, person.id, expires_at=until) if until else ""
         return Left(person=person, undo=undo)
 

@@ -124,6 +124,17 @@ def test_a_slip_is_undone_within_the_hour(house: House) -> None:
     assert len(SqlPeople(house.newsletter.database).consent_of(ada.id)) == 4
 
 
+def test_who_was_passed_the_letter_on_cannot_bring_back_who_left(house: House) -> None:
+    ada = house.person()
+    house.post(f"/leave/{ada.leave_token}")
+    house.pass_time(timedelta(seconds=59))
+    assert undo_word(house.post(f"/leave/{ada.leave_token}").text)  # a second click
+    house.pass_time(timedelta(seconds=1))
+    later = house.post(f"/leave/{ada.leave_token}").text
+    assert "You have left." in later
+    assert 'action="/leave/undo"' not in later
+
+
 def test_after_an_hour_it_is_not(house: House) -> None:
     ada = house.person()
     word = undo_word(house.post(f"/leave/{ada.leave_token}").text)

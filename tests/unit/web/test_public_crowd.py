@@ -34,6 +34,15 @@ def test_a_household_is_one_place(one: str, other: str | None, same: bool) -> No
     assert (place_of(one) == place_of(other)) is same
 
 
+def test_a_network_of_many_households_is_no_way_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public_crowd, "AT_MOST_NEAR", 5)
+    crowd = Crowd()
+    let_in = [crowd.lets(f"2001:db8:0:{household:x}::1", now_s=0) for household in range(8)]
+    assert let_in == [True] * 5 + [False] * 3
+    assert crowd.lets("2001:db8:1::1", now_s=0)
+    assert all(crowd.lets(f"::ffff:192.0.2.{number}", now_s=0) for number in range(9))
+
+
 def test_memory_is_bounded_and_the_oldest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(public_crowd, "_PLACES", 3)
     crowd = Crowd()
