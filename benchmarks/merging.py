@@ -10,10 +10,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
 from benchmarks.engine import MailingList
 from benchmarks.letters import compiled
-from benchmarks.measure import PAIRS, Row, Target, Verdict, judge, median
+from benchmarks.measure import PAIRS, Row, Target, Verdict, judge
 
 PEOPLE = 100_000
 BATCH = 1000

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from newsletter.store.db import Database
 from newsletter.store.kinds import epoch
+from newsletter.store.quick import within
 from newsletter.store.tables import bookmarks
 
 
@@ -35,14 +36,16 @@ class SqlBookmarks:
 
 def position_of(connection: Connection, name: str) -> str:
     """As `SqlBookmarks.read`."""
-    return connection.execute(select(bookmarks.c.position).where(bookmarks.c.name == name)).scalar() or ""
+    row = within(connection).first(_POSITION, {"called": name})
+    return str(row[0]) if row else ""
 
 
 def put(connection: Connection, name: str, position: str, *, now: datetime) -> None:
     """As `SqlBookmarks.write`."""
-    connection.execute(_PUT, {"name": name, "position": position, "at": epoch(now)})
+    within(connection).run(_PUT, {"name": name, "position": position, "at": epoch(now)})
 
 
+_POSITION = select(bookmarks.c.position).where(bookmarks.c.name == bindparam("called"))
 _PUT = text(
     "INSERT INTO bookmarks (name, position, at) VALUES (:name, :position, :at) "
     "ON CONFLICT (name) DO UPDATE SET position = excluded.position, at = excluded.at"

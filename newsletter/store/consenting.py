@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select, update
 
 from newsletter.audience.asking import MailKind
 from newsletter.audience.consent import LIFTED, MOVES, OWN_DOORS, UNDO_WITHIN, Evidence
 from newsletter.audience.subscriber import State, Subscriber
 from newsletter.store.db import Database
 from newsletter.store.entering import change_state
+from newsletter.store.kinds import epoch
 from newsletter.store.mails import queue
+from newsletter.store.quick import within
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import consent_events, subscribers, suppressions
 
@@ -26,11 +29,11 @@ class SqlConsent:
     def by_token(self, token: str) -> Subscriber | None:
         """Whom a link for leaving belongs to."""
         # A server cannot even be asked for a text with a zero in it; that must not look like a fault of ours.
-        return self._one(subscribers.c.leave_token == token) if token and "\0" not in token else None
+        return self._one(_BY_TOKEN, token=token) if token and "\0" not in token else None
 
     def by_id(self, subscriber_id: int) -> Subscriber | None:
         """The person with this number."""
-        return self._one(subscribers.c.id == subscriber_id)
+        return self._one(_BY_ID, person_id=subscriber_id)
 
     def leave(self, subscriber_id: int, *, state: State = State.UNSUBSCRIBED, evidence: Evidence) -> bool:
         """Let a person be gone; False if they were already, or for a graver reason."""
@@ -47,11 +50,9 @@ class SqlConsent:
             if _held(connection, subscriber_id) is not State.PENDING:
                 return False
             change_state(connection, subscriber_id, State.ACTIVE, evidence)
-            row = subscribers.c.id == subscriber_id
-            connection.execute(update(subscribers).where(row).values(joined_at=evidence.at))
-            hashed = select(subscribers.c.address_hash).where(row).scalar_subquery()
-            lifted = (suppressions.c.address_hash == hashed) & suppressions.c.reason.in_(LIFTED)
-            connection.execute(delete(suppressions).where(lifted))
+            quick = within(connection)
+            quick.run(_JOINED, {"person_id": subscriber_id, "now": epoch(evidence.at)})
+            quick.run(_LIFT, {"person_id": subscriber_id})
             queue(connection, subscriber_id, MailKind.WELCOME, now=evidence.at)
             return True
 
@@ -84,14 +85,24 @@ class SqlConsent:
             connection.execute(update(subscribers).where(subscribers.c.id == subscriber_id).values(**values))
             return True
 
-    def _one(self, condition: ColumnElement[bool]) -> Subscriber | None:
-        with self._db.reading() as connection:
-            row = connection.execute(select(*COLUMNS).where(condition)).first()
+    def _one(self, query: Select[Any], **values: object) -> Subscriber | None:
+        with self._db.looking() as quick:
+            row = quick.first(query, values)
         return person(row) if row else None
+
+
+# Put together once: a page is asked for more often than all else.
+_BY_TOKEN = select(*COLUMNS).where(subscribers.c.leave_token == bindparam("token"))
+_BY_ID = select(*COLUMNS).where(subscribers.c.id == bindparam("person_id"))
+_STATE = select(subscribers.c.state).where(subscribers.c.id == bindparam("person_id")).with_for_update()
+_JOINED = update(subscribers).where(subscribers.c.id == bindparam("person_id")).values(joined_at=bindparam("now"))
+_HASH = select(subscribers.c.address_hash).where(subscribers.c.id == bindparam("person_id")).scalar_subquery()
+_LIFT = delete(suppressions).where(
+    suppressions.c.address_hash == _HASH, or_(*(suppressions.c.reason == reason for reason in sorted(LIFTED)))
+)
 
 
 def _held(connection: Connection, subscriber_id: int) -> State | None:
     """Where a person's consent stands; nobody else moves it until we are done."""
-    query = select(subscribers.c.state).where(subscribers.c.id == subscriber_id).with_for_update()
-    state = connection.execute(query).scalar()
-    return State(state) if state is not None else None
+    row = within(connection).first(_STATE, {"person_id": subscriber_id})
+    return State(row[0]) if row else None

@@ -31,7 +31,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from newsletter.errors import SettingsError, StoreError
 from newsletter.store.failures import in_our_words
 from newsletter.store.journal import announced
-from newsletter.store.quick import Quick, Statements, append_to
+from newsletter.store.quick import ONE_AT_A_TIME, Quick, Statements, append_to
 
 # How long one waits for another: longer than the plan of a million people takes, which others wait for.
 _BUSY_S = 30  # a writer on SQLite
@@ -39,6 +39,7 @@ _LOCK_S, _LONG_LOCK_S = 10, 600  # a statement on PostgreSQL; of a plan or an up
 _IDLE_S = 60  # in a transaction; whoever was stopped in the middle of one gives back what others wait for
 _LOOK_S = 5  # until a server answers somebody who only looks: a page is waited for
 _CACHE_KIB = 8 * 1024  # with more, a sender grows with the list and is no quicker
+_KEPT = 10  # connections that are open already when the pages have much to do: one for each thread
 
 
 class Database:
@@ -90,21 +91,33 @@ class Database:
     @contextmanager
     def quick(self) -> Iterator[Quick]:
         """As `writing`, but straight on the driver: see `Quick`."""
+        with self._driver() as raw:
+            if self.is_sqlite:
+                raw.execute("BEGIN IMMEDIATE")
+            yield Quick(raw, self._statements)
+            raw.commit()
+
+    @contextmanager
+    def looking(self) -> Iterator[Quick]:
+        """Straight on the driver for a single look, which sees one moment without a transaction around it."""
+        with self._driver() as raw:
+            yield Quick(raw, self._statements)
+
+    @contextmanager
+    def _driver(self) -> Iterator[Any]:
+        """A driver's connection; what is not committed on it is undone."""
         raw: Any = None
         with self._worded(lambda: getattr(raw, "closed", False)):
             pooled = self.engine.raw_connection()
             raw = pooled.driver_connection
             try:
-                if self.is_sqlite:
-                    raw.execute("BEGIN IMMEDIATE")
-                yield Quick(raw, self._statements)
-                raw.commit()
+                yield raw
             except BaseException:
                 if getattr(raw, "closed", False):  # the server went away: the pool must not use it again
                     pooled.invalidate()
                 raise
             finally:
-                pooled.close()  # undoes whatever was not committed
+                pooled.close()
 
     @contextmanager
     def outside(self) -> Iterator[Any]:
@@ -168,7 +181,7 @@ def _sqlite(url: URL, *, read_only: bool) -> Database:
     path = Path(url.database)
     if read_only:  # https://www.sqlite.org/uri.html, read 2026-11
         url = url.set(database=f"file:{quote(str(path.absolute()))}", query={"mode": "ro", "uri": "true"})
-    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": _BUSY_S})
+    engine = create_engine(url, hide_parameters=True, pool_size=_KEPT, connect_args={"timeout": _BUSY_S})
 
     @event.listens_for(engine, "do_connect")
     def must_exist(*_: object) -> None:
@@ -205,6 +218,7 @@ def _postgresql(url: URL, *, read_only: bool) -> Database:
         engine = create_engine(
             url,
             hide_parameters=True,
+            pool_size=_KEPT,
             pool_pre_ping=True,
             execution_options={"postgresql_readonly": True} if read_only else {},
             connect_args={"connect_timeout": _LOOK_S} if read_only else {},
@@ -235,9 +249,7 @@ def wait_longer(connection: Connection) -> None:
 def one_at_a_time(connection: Connection, what: str) -> None:
     """Return when no other transaction that said *what* is running; SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))"), {"what": f"newsletter {what}"}
-        )
+        connection.execute(ONE_AT_A_TIME, {"what": f"newsletter {what}"})
 
 
 def among(connection: Connection, column: Column[Any], values: Sequence[object]) -> ColumnElement[bool]:

@@ -20,6 +20,7 @@ from newsletter.audience.subscriber import State, ZoneSource
 from newsletter.store.db import Database, among, append, one_at_a_time
 from newsletter.store.journal import announce
 from newsletter.store.kinds import epoch
+from newsletter.store.quick import within
 from newsletter.store.rows import read_attributes, read_tags, write_attributes, write_tags
 from newsletter.store.tables import consent_events, instance, subscribers, suppressions
 
@@ -124,8 +125,12 @@ def _worked_out(
 
 def pepper(connection: Connection) -> bytes:
     """The key of this database's address hashes."""
-    found: bytes = connection.execute(select(instance.c.pepper)).scalar_one()
-    return found
+    row = within(connection).first(_PEPPER, {})
+    assert row is not None
+    return bytes(row[0])
+
+
+_PEPPER = select(instance.c.pepper)
 
 
 def address_hash(address_key: str, *, pepper: bytes) -> bytes:
@@ -241,9 +246,10 @@ def _write(connection: Connection, changes: _Changes, evidence: Evidence) -> Non
 
 def change_state(connection: Connection, subscriber_id: int, state: State, evidence: Evidence) -> None:
     """Set where a person's consent stands, and append why; the caller has checked the move."""
-    connection.execute(_SET_STATE, {"person_id": subscriber_id, "new_state": state.value})
-    details = {"at": evidence.at, "how": evidence.how, "source": evidence.source, "text": evidence.text}
-    connection.execute(_KEEP, {"person_id": subscriber_id, "state": state.value, **details})
+    quick = within(connection)
+    quick.run(_SET_STATE, {"person_id": subscriber_id, "new_state": state.value})
+    details = {"at": epoch(evidence.at), "how": evidence.how, "source": evidence.source, "text": evidence.text}
+    quick.run(_KEEP, {"person_id": subscriber_id, "state": state.value, **details})
     if state in DEPARTED:
         announce(connection, at=evidence.at, what=state.value, who=subscriber_id)
 
@@ -254,4 +260,5 @@ _KEEP = insert(consent_events).values(
     no=select(func.coalesce(func.max(consent_events.c.no), 0) + 1)
     .where(consent_events.c.subscriber_id == bindparam("person_id"))
     .scalar_subquery(),
+    **{name: bindparam(name) for name in ("at", "how", "source", "text", "state")},
 )

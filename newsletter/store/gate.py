@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from math import ceil
 
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 
 from newsletter.delivery.plan import Block
 from newsletter.pieces import one_line
 from newsletter.store.db import Database
-from newsletter.store.kinds import epoch
+from newsletter.store.kinds import Instant, epoch, instant
 from newsletter.store.tables import gates
 
 # One row is the queue, by the instant at which the next may step forward (a "virtual schedule", the leaky
@@ -27,6 +27,9 @@ _CLOCK = "CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)"
 _ON_SQLITE = text(_RESERVE.format(now=":now", later="max", earlier="min"))
 _ON_POSTGRESQL = text(_RESERVE.format(now=_CLOCK, later="greatest", earlier="least"))
 
+_BLOCKED = select(gates.c.blocked_until, gates.c.why).where(
+    gates.c.provider == bindparam("name"), gates.c.blocked_until > bindparam("now", type_=Instant)
+)
 _BLOCK = text("""
     INSERT INTO gates (provider, free_at, blocked_until, why) VALUES (:provider, 0, :until, :why)
     ON CONFLICT (provider) DO UPDATE SET blocked_until = excluded.blocked_until, why = excluded.why
@@ -60,10 +63,9 @@ class SqlGate:
 
     def blocked(self, provider: str, *, now: datetime) -> Block | None:
         """Why nothing may be handed over now, and until when."""
-        query = select(gates.c.blocked_until, gates.c.why).where(gates.c.provider == provider)
-        with self._db.reading() as connection:
-            row = connection.execute(query.where(gates.c.blocked_until > now)).first()
-        return None if row is None else Block(until=row.blocked_until, why=row.why)
+        with self._db.looking() as quick:
+            row = quick.first(_BLOCKED, {"name": provider, "now": epoch(now)})
+        return None if row is None else Block(until=instant(row[0]), why=row[1])
 
     def block(self, provider: str, *, until: datetime, why: str, now: datetime) -> None:  # noqa: ARG002 - the port's
         """Hand over nothing until then; a later instant wins."""

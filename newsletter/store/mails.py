@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
-    Select,
     and_,
+    bindparam,
     exists,
     func,
     insert,
@@ -22,7 +20,9 @@ from sqlalchemy import (
 
 from newsletter.audience.asking import MAY_GET, MailKind, MailState, OwnMail, is_barred
 from newsletter.pieces import one_line
-from newsletter.store.db import Database, one_at_a_time
+from newsletter.store.db import Database
+from newsletter.store.kinds import Instant, epoch, instant
+from newsletter.store.quick import Quick, within
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import batches, issues, mails, subscribers, suppressions
 
@@ -36,8 +36,17 @@ _QUEUED = and_(WAITING, mails.c.state == MailState.QUEUED.value)
 
 def queue(connection: Connection, subscriber_id: int, kind: MailKind, *, now: datetime) -> None:
     """Queue a mail for somebody, to leave when its turn comes."""
-    row = {"subscriber_id": subscriber_id, "kind": kind.value, "state": MailState.QUEUED.value}
-    connection.execute(insert(mails), row | {"queued_at": now, "at": now, "reason": ""})
+    within(connection).run(_QUEUE, {"subscriber_id": subscriber_id, "kind": kind.value, "now": epoch(now)})
+
+
+_QUEUE = insert(mails).values(
+    subscriber_id=bindparam("subscriber_id"),
+    kind=bindparam("kind"),
+    state=MailState.QUEUED.value,
+    queued_at=bindparam("now"),
+    at=bindparam("now"),
+    reason="",
+)
 
 
 class SqlMails:
@@ -48,9 +57,8 @@ class SqlMails:
 
     def waiting(self, *, now: datetime) -> bool:
         """Whether there is one to claim, or one that somebody claimed and never told what became of it."""
-        query = select(mails.c.no).where(or_(and_(_QUEUED, mails.c.at <= now), _abandoned(now=now))).limit(1)
-        with self._db.reading() as connection:
-            return connection.execute(query).first() is not None
+        with self._db.looking() as quick:
+            return quick.first(_ANY, _instants(now)) is not None
 
     def claim(self, *, confirmations_an_hour: int, welcome: bool, now: datetime) -> OwnMail | None:
         """The next mail, durably ours before the provider is called; None if none may leave now.
@@ -58,23 +66,25 @@ class SqlMails:
         What others claimed long ago is in doubt. Who may not be mailed any more is not, and nobody is made *welcome*
         where that is not wanted.
         """
-        with self._db.writing() as connection:
-            one_at_a_time(connection, "mails")
-            _give_up(connection, now=now)
-            kinds = _kinds(connection, confirmations_an_hour, now=now)
-            while (row := connection.execute(_next(kinds, now=now)).first()) is not None:
-                who, kind = person(row), MailKind(row.kind)
-                may = who.state in MAY_GET[kind] and not is_barred(row.barred or "")
+        with self._db.quick() as quick:
+            quick.one_at_a_time("mails")
+            quick.run(_GIVE_UP, _instants(now))
+            left = quick.first(_CONFIRMATIONS, _instants(now))
+            following = _NEXT if left and left[0] < confirmations_an_hour else _NEXT_TO_KNOWN
+            while (row := quick.first(following, _instants(now))) is not None:
+                no, named, queued_at, barred = row[len(COLUMNS) :]
+                who, kind = person(row), MailKind(named)
+                may = who.state in MAY_GET[kind] and not is_barred(barred or "")
                 if may and (welcome or kind is not MailKind.WELCOME):
-                    _move(connection, row.no, MailState.CLAIMED, at=now)
-                    return OwnMail(no=row.no, kind=kind, person=who, queued_at=row.queued_at, claimed_at=now)
-                _move(connection, row.no, MailState.REFUSED, at=now, reason="not wanted any more")
+                    _move(quick, no, MailState.CLAIMED, at=now)
+                    return OwnMail(no=no, kind=kind, person=who, queued_at=instant(queued_at), claimed_at=now)
+                _move(quick, no, MailState.REFUSED, at=now, reason="not wanted any more")
             return None
 
     def record(self, mail: OwnMail, state: MailState, *, reason: str, at: datetime) -> None:
         """Keep what became of a mail that was claimed; QUEUED is for what certainly never left, from *at* on."""
-        with self._db.writing() as connection:
-            _move(connection, mail.no, state, at=at, reason=one_line(reason))
+        with self._db.quick() as quick:
+            _move(quick, mail.no, state, at=at, reason=one_line(reason))
 
     def newest_letter(self, *, since: datetime) -> str | None:
         """The newest letter to everybody that began to leave after *since*."""
@@ -90,41 +100,38 @@ class SqlMails:
             return {MailState(state): count for state, count in connection.execute(query)}
 
 
-def _abandoned(*, now: datetime) -> ColumnElement[bool]:
-    return and_(WAITING, mails.c.state == MailState.CLAIMED.value, mails.c.at <= now - CALL)
+# Put together once, and run straight on the driver: a mail is claimed by itself, so each has its turn of all of them.
+_NOW, _CALL_AGO, _HOUR_AGO = (bindparam(name, type_=Instant) for name in ("now", "call_ago", "hour_ago"))
+_ABANDONED = and_(WAITING, mails.c.state == MailState.CLAIMED.value, mails.c.at <= _CALL_AGO)
+_ANY = select(mails.c.no).where(or_(and_(_QUEUED, mails.c.at <= _NOW), _ABANDONED)).limit(1)
+_GIVE_UP = update(mails).where(_ABANDONED).values(state=MailState.DOUBT.value, reason="its sender was gone")
+_CONFIRMATIONS = select(func.count()).where(
+    mails.c.kind == MailKind.CONFIRM.value, mails.c.state != MailState.QUEUED.value, mails.c.at > _HOUR_AGO
+)
+_BARRED = select(suppressions.c.reason).where(suppressions.c.address_hash == subscribers.c.address_hash)
+# The mail that was queued last, and the person, who cannot change before we are done. Who asked a moment ago looks into
+# their mailbox now; who waits behind a flood does not look any more.
+_NEXT = (
+    select(*COLUMNS, mails.c.no, mails.c.kind, mails.c.queued_at, _BARRED.scalar_subquery())
+    .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
+    .where(_QUEUED, mails.c.at <= _NOW)
+    .order_by(mails.c.no.desc())
+    .limit(1)
+    .with_for_update(of=subscribers)  # of mails there is one claim at a time
+)
+# No more to strangers in an hour than somebody set.
+_NEXT_TO_KNOWN = _NEXT.where(mails.c.kind != MailKind.CONFIRM.value)
+_MOVE = (
+    update(mails)
+    .where(mails.c.no == bindparam("number"))
+    .values({name: bindparam(name) for name in ("state", "at", "reason")})
+)
 
 
-def _give_up(connection: Connection, *, now: datetime) -> None:
-    """Have in doubt what somebody claimed long ago."""
-    values = {"state": MailState.DOUBT.value, "reason": "its sender was gone"}
-    connection.execute(update(mails).where(_abandoned(now=now)).values(values))
+def _instants(now: datetime) -> dict[str, int]:
+    """What the statements above compare with, as the database has it."""
+    return {"now": epoch(now), "call_ago": epoch(now - CALL), "hour_ago": epoch(now - AN_HOUR)}
 
 
-def _kinds(connection: Connection, confirmations_an_hour: int, *, now: datetime) -> list[MailKind]:
-    """The kinds of mail that may leave: no more mails to strangers in an hour than somebody set."""
-    left = select(func.count()).where(
-        mails.c.kind == MailKind.CONFIRM.value, mails.c.state != MailState.QUEUED.value, mails.c.at > now - AN_HOUR
-    )
-    if connection.execute(left).scalar_one() < confirmations_an_hour:
-        return list(MailKind)
-    return [kind for kind in MailKind if kind is not MailKind.CONFIRM]
-
-
-def _next(kinds: Sequence[MailKind], *, now: datetime) -> Select[tuple[Any, ...]]:
-    """The mail that was queued last, and the person, who cannot change before we are done.
-
-    Who asked a moment ago looks into their mailbox now; who waits behind a flood does not look any more.
-    """
-    barred = select(suppressions.c.reason).where(suppressions.c.address_hash == subscribers.c.address_hash)
-    return (
-        select(*COLUMNS, mails.c.no, mails.c.kind, mails.c.queued_at, barred.scalar_subquery().label("barred"))
-        .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
-        .where(_QUEUED, mails.c.at <= now, mails.c.kind.in_([kind.value for kind in kinds]))
-        .order_by(mails.c.no.desc())
-        .limit(1)
-        .with_for_update(of=subscribers)  # of mails there is one claim at a time
-    )
-
-
-def _move(connection: Connection, no: int, state: MailState, *, at: datetime, reason: str = "") -> None:
-    connection.execute(update(mails).where(mails.c.no == no).values(state=state.value, at=at, reason=reason))
+def _move(quick: Quick, no: int, state: MailState, *, at: datetime, reason: str = "") -> None:
+    quick.run(_MOVE, {"number": no, "state": state.value, "at": epoch(at), "reason": reason})

@@ -9,13 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Executable, Table
+from sqlalchemy import Connection, Dialect, Executable, Table, text
 from sqlalchemy.sql import ClauseElement
 
 Values = Mapping[str, object]
+ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:what, 0))")
 _Ready = tuple[str, dict[str, object]]  # the words, and the values that are always the same
 
 
@@ -52,6 +53,11 @@ class Quick:
         self._statements = statements
         self.is_sqlite = isinstance(raw, sqlite3.Connection)
 
+    def one_at_a_time(self, what: str) -> None:
+        """As `db.one_at_a_time`."""
+        if not self.is_sqlite:
+            self.first(ONE_AT_A_TIME, {"what": f"newsletter {what}"})
+
     def run(self, statement: Executable, values: Values) -> int:
         """How many rows *statement* changed."""
         words, fixed = self._statements.of(statement)
@@ -80,6 +86,16 @@ class Quick:
     def append(self, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
         """Insert *rows*, each with all columns of *table* in order."""
         append_to(self._raw, table, rows)
+
+
+def within(connection: Connection) -> Quick:
+    """For the transaction that *connection* is in."""
+    return Quick(connection.connection.driver_connection, _statements(connection.dialect))
+
+
+@lru_cache(maxsize=8)
+def _statements(dialect: Dialect) -> Statements:
+    return Statements(dialect)
 
 
 def append_to(raw: Any, table: Table, rows: Sequence[tuple[object, ...]]) -> None:  # noqa: ANN401 - as above

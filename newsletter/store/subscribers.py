@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import case, func, or_, select, text
+from sqlalchemy import bindparam, case, func, or_, select, text
 
 from newsletter.audience import consent
 from newsletter.audience.addresses import BadAddress, address_key
@@ -19,11 +19,17 @@ from newsletter.store import rules
 from newsletter.store.db import Database
 from newsletter.store.entering import address_hash, change_state, enter, pepper
 from newsletter.store.journal import SUPPRESSED, announce
-from newsletter.store.kinds import epoch
+from newsletter.store.kinds import epoch, instant
 from newsletter.store.rows import COLUMNS, person
 from newsletter.store.tables import consent_events, subscribers
 
 _PAGE = 2000  # people per query when going through all of them
+_EVENTS = consent_events.c
+_MOVES = (
+    select(_EVENTS.at, _EVENTS.how, _EVENTS.source, _EVENTS.state, _EVENTS.text)
+    .where(_EVENTS.subscriber_id == bindparam("person_id"))
+    .order_by(_EVENTS.no)
+)
 
 
 class SqlPeople:
@@ -60,13 +66,10 @@ class SqlPeople:
 
     def consent_of(self, subscriber_id: int) -> list[Evidence]:
         """Every recorded move of a person's consent, oldest first."""
-        table = consent_events.c
-        query = select(table.at, table.how, table.source, table.state, table.text)
-        query = query.where(table.subscriber_id == subscriber_id).order_by(table.no)
-        with self._db.reading() as connection:
+        with self._db.looking() as quick:
             return [
-                Evidence(at=at, how=how, source=source, state=state and State(state), text=text)
-                for at, how, source, state, text in connection.execute(query)
+                Evidence(at=instant(at), how=how, source=source, state=state and State(state), text=text)
+                for at, how, source, state, text in quick.all(_MOVES, {"person_id": subscriber_id})
             ]
 
     def everyone(self) -> Iterator[Subscriber]:

@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, insert, select
 
 from newsletter.audience.addresses import BadAddress, address_key, mailbox_of
 from newsletter.audience.asking import APART, FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
 from newsletter.audience.columns import is_tag
 from newsletter.audience.consent import Evidence
-from newsletter.audience.subscriber import State, ZoneSource
+from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.errors import StoreError
 from newsletter.pieces import one_line
 from newsletter.store.db import Database, one_at_a_time
 from newsletter.store.entering import address_hash, change_state, pepper
+from newsletter.store.kinds import Instant, epoch, instant
 from newsletter.store.mails import WAITING, queue
+from newsletter.store.quick import Quick, within
 from newsletter.store.rows import write_tags
 from newsletter.store.tables import mails, subscribers, suppressions, wishes
 
@@ -44,13 +46,13 @@ class SqlWishes:
         *details* is what they say of themselves: name, first_name, zone, language, tags, and as text what they agreed
         to. Of somebody we know already nothing of it is believed. Raises StoreError where too many wait.
         """
-        row = {"kind": kind.value, "address": address, "details": json.dumps(dict(details), sort_keys=True), "at": now}
-        with self._db.writing() as connection:
-            span = select(func.max(wishes.c.no) - func.min(wishes.c.no))  # read from both ends, however many there are
-            if (connection.execute(span).scalar() or 0) >= MOST_WISHES - 1:
+        said = json.dumps(dict(details), sort_keys=True)
+        with self._db.quick() as quick:
+            span = quick.first(_SPAN, {})
+            if span and (span[0] or 0) >= MOST_WISHES - 1:
                 hint = "newsletter serve, newsletter run or a tick looks at them; does one?"
                 raise StoreError("too many wishes of visitors wait", hint=hint, at=self._db.place)
-            connection.execute(insert(wishes), row)
+            quick.run(_ADD, {"kind": kind.value, "address": address, "details": said, "at": epoch(now)})
 
     def waiting(self) -> int:
         """How many were not looked at yet."""
@@ -64,8 +66,14 @@ class SqlWishes:
             rows = connection.execute(select(wishes).order_by(wishes.c.no).limit(AT_ONCE)).all()
             for row in rows:
                 _answer(connection, row, now=now)
+            if self._db.is_sqlite:  # or who asked would be found in the free parts of the file
+                connection.exec_driver_sql("PRAGMA secure_delete = ON")
             connection.execute(delete(wishes).where(wishes.c.no.in_([row.no for row in rows])))
             return len(rows)
+
+
+_SPAN = select(func.max(wishes.c.no) - func.min(wishes.c.no))  # read from both ends, however many there are
+_ADD = insert(wishes).values({name: bindparam(name) for name in ("kind", "address", "details", "at")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,66 +96,53 @@ def _answer(connection: Connection, wish: Row[Any], *, now: datetime) -> None:
     except BadAddress:
         return
     hashed = address_hash(key, pepper=pepper(connection))
-    query = select(subscribers.c.id, subscribers.c.state).where(subscribers.c.address_key == key).with_for_update()
-    person = connection.execute(query).first()
-    barred = select(suppressions.c.reason).where(suppressions.c.address_hash == hashed)
-    asker = Asker(
-        state=State(person.state) if person else None,
-        barred=connection.execute(barred).scalar() or "",
-        mailed=_mailed(connection, person.id, now=now) if person else {},
-    )
+    quick = within(connection)
+    number, state = quick.first(_PERSON, {"key": key}) or (0, None)
+    (barred,) = quick.first(_BARRED, {"hashed": hashed}) or ("",)
+    mailed = _mailed(quick, number, now=now) if number else {}
+    asker = Asker(state=state and State(state), barred=barred, mailed=mailed)
     answer = answer_to(WishKind(wish.kind), asker, now=now)
-    if answer.mail is MailKind.CONFIRM and (_are_many(connection) or _mailed_as_another(connection, key, now=now)):
+    if answer.mail is MailKind.CONFIRM and (_are_many(quick) or _mailed_as_another(quick, key, now=now)):
         return
     details = _Details(json.loads(wish.details))
-    number = person.id if person else 0
     if answer.joins:
-        if person is None:
-            number = _admit(connection, wish.address, key, hashed, details, now=now)
+        if not number:
+            number = _admit(quick, wish.address, key, hashed, details, now=now)
         evidence = Evidence(at=wish.at, how=HOW, source="asked to join", text=details.text("text"))
         change_state(connection, number, State.PENDING, evidence)
     if answer.mail:
         queue(connection, number, answer.mail, now=now)
 
 
-def _are_many(connection: Connection) -> bool:
+def _are_many(quick: Quick) -> bool:
     """Whether as many strangers wait for their mail as may."""
-    some = select(mails.c.no).where(WAITING, mails.c.kind == MailKind.CONFIRM.value).limit(MOST_WAITING)
-    return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one() >= MOST_WAITING
+    found = quick.first(_SOME, {"most": MOST_WAITING})
+    return found is not None and found[0] >= MOST_WAITING
 
 
-def _mailed_as_another(connection: Connection, key: str, *, now: datetime) -> bool:
+def _mailed_as_another(quick: Quick, key: str, *, now: datetime) -> bool:
     """Whether a stranger's mail was sent, or will be sent, lately to another address of the same mailbox."""
     mailbox = mailbox_of(key)
-    query = (
-        select(subscribers.c.address_key)
-        .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
-        .where(
-            mails.c.kind == MailKind.CONFIRM.value,
-            WAITING | (mails.c.at > now - APART[MailKind.CONFIRM]),
-            subscribers.c.address_key.endswith(mailbox[mailbox.rindex("@") :], autoescape=True),
-            subscribers.c.address_key != key,
-        )
-    )
-    return any(mailbox_of(each) == mailbox for each in connection.execute(query).scalars())
+    pattern = f"{mailbox[0]}%{mailbox[mailbox.rindex('@') :]}"  # what all addresses of a mailbox have, and others too
+    values = {"key": key, "pattern": pattern, "since": epoch(now - APART[MailKind.CONFIRM])}
+    return any(mailbox_of(each) == mailbox for (each,) in quick.all(_LIKE, values))
 
 
-def _mailed(connection: Connection, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:
+def _mailed(quick: Quick, subscriber_id: int, *, now: datetime) -> dict[MailKind, list[datetime]]:
     """When somebody was sent, or will be sent, mails of their own lately, by kind."""
-    query = select(mails.c.kind, mails.c.at, WAITING.label("waits")).where(
-        mails.c.subscriber_id == subscriber_id, WAITING | (mails.c.at > now - FORGOTTEN_AFTER)
-    )
     found: dict[MailKind, list[datetime]] = defaultdict(list)
-    for kind, at, waits in connection.execute(query):
-        found[MailKind(kind)].append(now if waits else at)
+    for kind, at, waits in quick.all(_MAILED, {"person_id": subscriber_id, "since": epoch(now - FORGOTTEN_AFTER)}):
+        found[MailKind(kind)].append(now if waits else instant(at))
     return found
 
 
-def _admit(connection: Connection, address: str, key: str, hashed: bytes, details: _Details, *, now: datetime) -> int:
+def _admit(quick: Quick, address: str, key: str, hashed: bytes, details: _Details, *, now: datetime) -> int:
     """The number of somebody new, who has yet to confirm; what they say of themselves is kept with them until then."""
-    number: int = connection.execute(select(func.coalesce(func.max(subscribers.c.id), 0) + 1)).scalar_one()
+    row = quick.first(_FREE, {})
+    assert row is not None
+    number: int = row[0]
     zone = details.text("zone") or None
-    row = {
+    values = {
         "id": number,
         "address": address,
         "address_key": key,
@@ -155,13 +150,36 @@ def _admit(connection: Connection, address: str, key: str, hashed: bytes, detail
         "name": details.text("name"),
         "first_name": details.text("first_name"),
         "state": State.PENDING.value,
+        "paused_until": None,
         "zone": zone,
         "zone_source": (ZoneSource.BROWSER if zone else ZoneSource.DEFAULT).value,
         "language": details.text("language"),
         "tags": write_tags(details.tags),
         "attributes": "{}",
         "leave_token": secrets.token_urlsafe(16),
-        "joined_at": now,
+        "joined_at": epoch(now),
+        "frequency": Frequency.WEEKLY.value,
     }
-    connection.execute(insert(subscribers), row)
+    quick.append(subscribers, [tuple(values[column.name] for column in subscribers.columns)])
     return number
+
+
+_PERSON = select(subscribers.c.id, subscribers.c.state).where(subscribers.c.address_key == bindparam("key"))
+_PERSON = _PERSON.with_for_update()
+_BARRED = select(suppressions.c.reason).where(suppressions.c.address_hash == bindparam("hashed"))
+_MAILED = select(mails.c.kind, mails.c.at, WAITING).where(
+    mails.c.subscriber_id == bindparam("person_id"), WAITING | (mails.c.at > bindparam("since", type_=Instant))
+)
+_WAITS = select(mails.c.no).where(WAITING, mails.c.kind == MailKind.CONFIRM.value)
+_SOME = select(func.count()).select_from(_WAITS.limit(bindparam("most", type_=Integer)).subquery())
+_LIKE = (
+    select(subscribers.c.address_key)
+    .join_from(mails, subscribers, subscribers.c.id == mails.c.subscriber_id)
+    .where(
+        mails.c.kind == MailKind.CONFIRM.value,
+        WAITING | (mails.c.at > bindparam("since", type_=Instant)),
+        subscribers.c.address_key.like(bindparam("pattern")),
+        subscribers.c.address_key != bindparam("key"),
+    )
+)
+_FREE = select(func.coalesce(func.max(subscribers.c.id), 0) + 1)

@@ -16,7 +16,7 @@ from newsletter.app.visiting import PREFERENCES, Details, zones
 from newsletter.audience.addresses import BadAddress
 from newsletter.audience.subscriber import Frequency
 from newsletter.errors import LinkInvalid
-from newsletter.web.public_desk import Button, Desk, Link, masked
+from newsletter.web.public_desk import Button, Desk, Link, alike, masked
 
 if TYPE_CHECKING:
     from newsletter.audience.subscriber import Subscriber
@@ -43,6 +43,10 @@ def _asking(pages: Blueprint, desk: Desk) -> None:
         button = Button(url=url_for("choose.ask_by_word", word=word), label=words("who_label"))
         return desk.message(words, "who", words("who_more", address=masked(person)), button=button)
 
+    @alike
+    def asked() -> Response:
+        return desk.mailbox(url_for("choose.lost"))
+
     @pages.post("/preferences/<word>")
     def ask_by_word(word: str) -> Response:
         desk.one_more_mail()
@@ -51,7 +55,7 @@ def _asking(pages: Blueprint, desk: Desk) -> None:
         except LinkInvalid:
             return _stale(desk, "stale_preferences")
         desk.visiting.ask_for_link(person.address)
-        return desk.mailbox(url_for("choose.lost"))
+        return asked()
 
     @pages.get("/lost")
     def lost() -> Response:
@@ -66,7 +70,7 @@ def _asking(pages: Blueprint, desk: Desk) -> None:
         except BadAddress:
             title = desk.words("lost")
             return desk.page("lost.html", desk.words, status=400, title=title, address=address, wrong=True)
-        return desk.mailbox(url_for("choose.lost"))
+        return asked()
 
 
 def _own(pages: Blueprint, desk: Desk) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache, wraps
 from typing import TYPE_CHECKING
 
 from flask import abort, make_response, render_template, request
@@ -81,6 +83,20 @@ class Desk:
         """Count a question that leads to a mail; too many of them from one place are refused."""
         if not self.crowd.lets(request.remote_addr, now_s=time.monotonic()):
             abort(429)
+
+
+def alike(make: Callable[[], Response]) -> Callable[[], Response]:
+    """*make*, for a page that is the same for everybody: it is put together once, wherever the pages are found."""
+
+    @lru_cache(maxsize=4)
+    def made(_below: str) -> bytes:  # the addresses on the page begin with it
+        return make().get_data()
+
+    @wraps(make)
+    def page() -> Response:
+        return make_response(made(request.script_root))
+
+    return page
 
 
 def masked(person: Subscriber) -> str:

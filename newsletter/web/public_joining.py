@@ -10,7 +10,7 @@ from newsletter.app.answering import CONFIRM
 from newsletter.app.visiting import Details, zones
 from newsletter.audience.addresses import BadAddress
 from newsletter.errors import LinkInvalid
-from newsletter.web.public_desk import Button, Desk, Link, masked
+from newsletter.web.public_desk import Button, Desk, Link, alike, masked
 
 if TYPE_CHECKING:
     from flask import Response
@@ -25,8 +25,13 @@ def joining(desk: Desk) -> Blueprint:
 
     @pages.get("/")
     @pages.get("/subscribe")
+    @alike
     def form() -> Response:
         return _form(desk, address="", details=Details(), wrong=False)
+
+    @alike
+    def asked() -> Response:
+        return desk.mailbox(url_for("join.form"))
 
     @pages.post("/")
     @pages.post("/subscribe")
@@ -46,7 +51,7 @@ def joining(desk: Desk) -> Blueprint:
                 desk.visiting.ask_to_join(address, details)
         except BadAddress:
             return _form(desk, address=address, details=details, wrong=True)
-        return desk.mailbox(url_for("join.form"))
+        return asked()
 
     @pages.get("/confirm/<word>")
     def ask_again(word: str) -> Response:

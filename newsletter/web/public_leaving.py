@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, request, url_for
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from newsletter.audience.subscriber import State
 from newsletter.errors import LinkInvalid
@@ -38,8 +39,7 @@ def leaving(desk: Desk) -> Blueprint:
     # or nothing, somebody pressed a button that said so.
     @pages.post("/<token>")
     def leave(token: str) -> Response:
-        by_program = request.form.get("List-Unsubscribe") == "One-Click"
-        left = desk.visiting.leave(token, how="one-click" if by_program else "page")
+        left = desk.visiting.leave(token, how="one-click" if _by_program() else "page")
         if left is None:
             return _unknown(desk)
         words = desk.words_for(left.person)
@@ -70,6 +70,14 @@ def leaving(desk: Desk) -> Blueprint:
         return desk.message(words, "undone", words("undone_more"), ring=True)
 
     return pages
+
+
+def _by_program() -> bool:
+    """Whether what was sent is what mail programs send."""
+    try:
+        return request.form.get("List-Unsubscribe") == "One-Click"
+    except RequestEntityTooLarge:
+        return False
 
 
 def _unknown(desk: Desk) -> Response:

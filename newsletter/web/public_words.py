@@ -45,7 +45,7 @@ class Words:
 
 
 class Languages:
-    """All languages that the pages speak, by their tags."""
+    """All languages that the pages speak, by their tags; `names` is what each calls itself."""
 
     def __init__(self, *, usual: str, own: str = "") -> None:
         """Speak *usual* to whoever is not known to want another; *own* is the text of the newsletter's own words.
@@ -56,19 +56,14 @@ class Languages:
         for tag, words in _own_words(own).items():
             _refuse_unknown(tag, words, tables[_FALLBACK])
             tables[tag] = tables.get(tag, {}) | words
-        self._tables: Mapping[str, Mapping[str, str]] = tables
+        self.names: Mapping[str, str] = {tag: words.get("language_name", tag) for tag, words in tables.items()}
+        self._words = {tag: Words(tag, {**tables[_FALLBACK], **words}) for tag, words in tables.items()}
         self._usual = usual
-
-    @property
-    def names(self) -> Mapping[str, str]:
-        """What each language calls itself, by its tag."""
-        return {tag: words.get("language_name", tag) for tag, words in self._tables.items()}
 
     def of(self, wanted: str) -> Words:
         """The words of the language *wanted*, or of what is nearest to it: its family, the usual one, English."""
         nearest = (wanted, wanted.partition("-")[0], self._usual, self._usual.partition("-")[0], _FALLBACK)
-        tag = next(each for each in nearest if each in self._tables)
-        return Words(tag, {**self._tables[_FALLBACK], **self._tables[tag]})
+        return next(self._words[each] for each in nearest if each in self._words)
 
 
 def _own_words(text: str) -> dict[str, dict[str, str]]:

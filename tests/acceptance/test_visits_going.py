@@ -43,8 +43,9 @@ def undo_word(page: str) -> str:
         (b"", "application/x-www-form-urlencoded", "page"),
         (b"", "", "page"),
         (b"\xff\xfe{", "application/json", "page"),
+        (b"a=" + b"b" * 20_000, "application/x-www-form-urlencoded", "page"),
     ],
-    ids=["urlencoded", "multipart", "empty", "nothing", "rubbish"],
+    ids=["urlencoded", "multipart", "empty", "nothing", "rubbish", "too much"],
 )
 def test_one_post_is_enough_and_has_no_redirect_and_no_cookie(house: House, body: bytes, kind: str, door: str) -> None:
     ada = house.person()
