@@ -68,6 +68,10 @@ class Forgetting:
         if settings.in_git:
             advice = "newsletter state recreate, then ask the host to collect its garbage"
             yield Copy(where="older states on the server of the state", until=None, advice=advice)
+            advice = "run any command there, such as newsletter subscribers stats: it brings the state of today"
+            yield Copy(
+                where="the database's file on other machines that work with the state", until=None, advice=advice
+            )
         elif not self._erasure.leaves_nothing:
             advice = "free space is overwritten in time; so are logs and archives of the server"
             yield Copy(where="the files of the PostgreSQL server", until=None, advice=advice)

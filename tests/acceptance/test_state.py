@@ -100,6 +100,17 @@ def test_who_was_heard_to_leave_on_one_machine_is_gone_on_the_other(begun: Workp
         assert len(cloud.calls) == asked  # it knows when the first one asked
 
 
+def test_who_is_forgotten_on_one_machine_is_in_the_file_of_another_until_a_command_runs_there(begun: Workplace) -> None:
+    other = elsewhere(begun, "other")
+    other.done("subscribers", "stats")
+    file = other.root / "subscribers" / "newsletter.db"
+    said = begun.done("subscribers", "forget", "reader7@example.org", "--yes", "--json").data
+    assert any("other machines" in each["where"] for each in said["copies"])
+    assert b"reader7@example.org" in file.read_bytes()
+    other.done("subscribers", "stats")
+    assert b"reader7@example.org" not in file.read_bytes()
+
+
 def test_without_a_beginning_nothing_is_taken_for_an_empty_list(desk: Workplace) -> None:
     said = desk.run("tick")
     assert said.exit_code == 1
