@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, case, func, or_, select, text
 
 from newsletter.audience import consent
 from newsletter.audience.addresses import BadAddress, address_key
-from newsletter.audience.consent import Evidence
+from newsletter.audience.consent import LIFTED, Evidence
 from newsletter.audience.importing import Entry, ImportCounts
 from newsletter.audience.predicate import Predicate
 from newsletter.audience.subscriber import State, Subscriber
@@ -137,9 +137,12 @@ class SqlPeople:
             announce(connection, at=now, what=SUPPRESSED, who=hashed)
 
 
+# The first reason stays, unless it is one that a new consent would lift: nothing lifts what somebody decided.
 _SUPPRESS = text(
-    "INSERT INTO suppressions (address_hash, reason, at) VALUES (:address_hash, :reason, :at) ON CONFLICT DO NOTHING"
-)
+    "INSERT INTO suppressions (address_hash, reason, at) VALUES (:address_hash, :reason, :at) "
+    "ON CONFLICT (address_hash) DO UPDATE SET reason = excluded.reason, at = excluded.at "
+    "WHERE suppressions.reason IN :lifted"
+).bindparams(bindparam("lifted", sorted(LIFTED), expanding=True))
 
 
 _CALLED = (subscribers.c.name, subscribers.c.first_name, subscribers.c.address)

@@ -18,6 +18,8 @@ from newsletter.audience.listing import Listing
 from newsletter.audience.predicate import EVERYONE, Is
 from newsletter.audience.subscriber import Frequency, State, ZoneSource
 from newsletter.errors import IllegalMove, NewsletterError, NotFound, StoreError
+from newsletter.store.erasing import SqlErasure
+from newsletter.store.portraits import SqlPortraits
 from newsletter.usecases.enrol import import_people
 from tests.contract.store.conftest import NOW, entry, evidence
 
@@ -118,6 +120,15 @@ def test_a_suppressed_address_is_not_entered(store):
     store.people.suppress("ana@example.org", reason="again", now=NOW)
     assert store.enter(entry(), entry("bob")) == ImportCounts(kept_away=1, added=1)
     assert store.people.find("ana@example.org") is None
+
+
+def test_what_somebody_decided_outweighs_what_a_new_consent_would_lift(store):
+    SqlErasure(store.db).forget("ana@example.org", evidence=evidence(how="forget"))
+    noted = SqlPortraits(store.db)
+    assert noted.suppressed("ana@example.org").what == "erased"
+    for reason in ("a lawyer wrote", "again"):
+        store.people.suppress("ana@example.org", reason=reason, now=NOW)
+        assert noted.suppressed("ana@example.org").what == "a lawyer wrote"
 
 
 def test_a_known_but_suppressed_person_is_left_as_they_are_but_may_depart(store):
