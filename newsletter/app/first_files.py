@@ -73,7 +73,7 @@ Nobody is mailed until you name a provider in `newsletter.toml`; until then ever
    newsletter db upgrade
    newsletter subscribers import subscribers/sample.csv --evidence "invented"
    newsletter check
-   newsletter render 2026-11-23-renew-your-goals > letter.html
+   newsletter preview 2026-11-23-renew-your-goals     # in the browser; Ctrl-C ends it
    newsletter doctor
    ```
 
@@ -81,9 +81,10 @@ Nobody is mailed until you name a provider in `newsletter.toml`; until then ever
    as patterns: each of the five letters has another structure.
 
    ```sh
-   newsletter new "A title"
-   newsletter check
+   newsletter new "A title" --date 2026-12-28
+   newsletter check 2026-12-28-a-title
    newsletter approve 2026-12-28-a-title
+   newsletter send 2026-12-28-a-title        # shows who gets it and when, asks, and sends what is due
    ```
 
 4. **Choose a look.** `templates/letter` has a masthead, a frame and a marker pen; `templates/plain` looks as if

@@ -121,7 +121,11 @@ def export_columns(
     bags = tuple(first[name] for name in export.bags if name in first)
     used = {*places.values(), *bags, *(index for index, _ in states), *(first.get(name) for name in export.dates)}
     own = {name: index for name, index in first.items() if name in declared and index not in used}
-    left_out = [name for name, index in first.items() if name and name not in (*own, WHY_NOT) and index not in used]
+    left_out = [
+        name
+        for name, index in sorted(first.items(), key=lambda column: column[1])  # as they stand in the file
+        if name and name not in (*own, WHY_NOT) and index not in used
+    ]
     remark = f"left out, as letters have no use for it: {', '.join(left_out)}; name one under [fields] to keep it"
     return Columns(
         width=len(cells),

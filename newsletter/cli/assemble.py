@@ -22,7 +22,13 @@ _ISO_WEEK = re.compile(r"(\d{4})-?W(\d{2})")
 
 @click.command()
 @click.option("--week", metavar="WEEK", help="The ISO week that it is for, e.g. 2026-W49.")
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="Or the day it is sent; else the next there is.")
+@click.option(
+    "--date",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="Or the day it is sent; else the next there is.",
+)
 @click.option("--explain", is_flag=True, help="Tell why each block was chosen, and which would have been next.")
 @json_option
 @with_newsletter

@@ -34,7 +34,7 @@ WIDE = 800  # pixels; about what a mail program on a desktop gives a letter
 
 @click.command()
 @click.argument("title", required=False)
-@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), help="The day it is sent.")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="The day it is sent.")
 @click.option(
     "--from", "article", type=click.Path(path_type=Path), help="An article to make it of: .md, .html, .txt or .docx."
 )
@@ -204,4 +204,4 @@ def approve(newsletter: Newsletter, issue: str, *, amend: bool, yes: bool, as_js
         if planned and planned.revision != approval.revision:
             say(f"But revision {planned.revision} was planned, and that is what readers get.")
             return
-    say(f"Next: newsletter {'tick' if '.' in approval.issue_id else f'plan {approval.issue_id}'}")
+    say(f"Next: newsletter {'tick' if '.' in approval.issue_id else f'send {approval.issue_id}'}")

@@ -88,7 +88,9 @@ def import_(
     if dry_run:
         say("Nobody was entered: this was a dry run.")
     if report.rejected and rejected:
-        say(f"{len(report.rejected):,} rows that were not taken are in {rejected}: mend them, and import that file.")
+        one = len(report.rejected) == 1
+        rows = "One row that was not taken is" if one else f"{len(report.rejected):,} rows that were not taken are"
+        say(f"{rows} in {rejected}: mend {'it' if one else 'them'}, and import that file.")
     counts = report.counts
     if report.rejected and not any(
         (counts.added, counts.refreshed, counts.unchanged, counts.departed, counts.kept_away)

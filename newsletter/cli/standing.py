@@ -114,7 +114,8 @@ def _say_what_next(planned: PlannedIssue, tally: Tally) -> None:
         say(f"Paused: {planned.paused}. Go on: newsletter resume {planned.issue_id}")
     if tally.recent and tally.to_come:
         left = timedelta(seconds=round(tally.to_come * 60 / tally.recent))
-        say(f"{tally.recent / 60:,.1f} a second in the last minute; {tally.to_come:,} to come, about {left}.")
+        about = "" if tally.next_due_at else f", about {left}"  # who waits for their own morning waits longer than that
+        say(f"{tally.recent / 60:,.1f} a second in the last minute; {tally.to_come:,} to come{about}.")
     if tally.next_retry_at:
         say(f"Put off by the provider: the first is tried again from {instant(tally.next_retry_at)}.")
     if tally.in_doubt:
