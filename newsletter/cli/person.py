@@ -40,7 +40,7 @@ _ZONE_FROM = {
 }
 
 
-@click.command()
+@click.command(short_help="Show all that is known of one person.")
 @click.argument("address")
 @json_option
 @with_newsletter
@@ -160,7 +160,7 @@ def suppress(newsletter: Newsletter, address: str, reason: str) -> None:
     say("Suppressed: no letter goes to this address, and no import changes that.")
 
 
-@click.command()
+@click.command(short_help="Erase one person, and keep them off the list.")
 @click.argument("address")
 @yes_option
 @json_option

@@ -16,7 +16,7 @@ def site() -> None:
     """The public pages of letters: build."""
 
 
-@site.command()
+@site.command(short_help="Write the pages of approved letters.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

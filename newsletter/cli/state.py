@@ -19,7 +19,7 @@ def state() -> None:
     """
 
 
-@state.command()
+@state.command(short_help="Make a key for the state.")
 def key() -> None:
     """Make a key: the secret one on stdout, the public one beside it."""
     secret, public = new_key()
@@ -29,7 +29,7 @@ def key() -> None:
     say("Make another pair and keep its secret key offline, for the day on which the first is lost.")
 
 
-@state.command()
+@state.command(short_help="Make the branch; once in its life.")
 @with_newsletter
 def init(newsletter: Newsletter) -> None:
     """Make the branch, with the database that is here or an empty one; once in a newsletter's life."""
@@ -37,7 +37,7 @@ def init(newsletter: Newsletter) -> None:
     say(f"The state is on {newsletter.settings.state_remote} {newsletter.settings.state_branch}.")
 
 
-@state.command()
+@state.command(short_help="Write the database to FILE, as a backup.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @with_newsletter
 def pull(newsletter: Newsletter, file: Path) -> None:
@@ -46,7 +46,7 @@ def pull(newsletter: Newsletter, file: Path) -> None:
     say(f"Generation {generation} is in {file}. It holds addresses and is not encrypted: keep it safe, or delete it.")
 
 
-@state.command()
+@state.command(short_help="Put the database in FILE back.")
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 @yes_option
 @with_newsletter
@@ -65,7 +65,7 @@ def push(newsletter: Newsletter, file: Path, yes: bool) -> None:  # noqa: FBT001
         say(f"{letter} is called off for whoever has not got it: more of it was sent than this file knows.")
 
 
-@state.command()
+@state.command(short_help="Encrypt the state for other keys.")
 @click.option("--to", "recipients", multiple=True, required=True, metavar="KEY", help="A public key; once for each.")
 @with_newsletter
 def rotate(newsletter: Newsletter, recipients: tuple[str, ...]) -> None:
@@ -74,7 +74,7 @@ def rotate(newsletter: Newsletter, recipients: tuple[str, ...]) -> None:
     say("Next: put these keys into newsletter.toml, [state] recipients, and the secret one into NEWSLETTER_STATE_KEY.")
 
 
-@state.command()
+@state.command(short_help="Make the branch anew, without a past.")
 @yes_option
 @with_newsletter
 def recreate(newsletter: Newsletter, yes: bool) -> None:  # noqa: FBT001 - click passes it by name

@@ -88,7 +88,7 @@ def test_a_letter_is_rendered_for_a_reader_in_three_forms(workplace: Workplace) 
 def test_a_plan_for_nobody_is_not_written(workplace: Workplace) -> None:
     workplace.done("init", str(workplace.root))
     workplace.done("db", "upgrade")
-    workplace.done("approve", ISSUE)
+    assert f"Next: newsletter send {ISSUE}\n" in workplace.done("approve", ISSUE).stderr
     said = workplace.run("plan", ISSUE, "--yes")
     assert said.exit_code == 3
     assert "nobody would get it" in said.stdout

@@ -157,6 +157,12 @@ def test_what_is_left_out_is_named_once_and_nothing_of_it_kept(name):
             assert cell not in person.attributes.values()
 
 
+def test_what_is_left_out_is_named_in_the_order_of_the_file() -> None:
+    notes: list[Noted] = []
+    list(listing(ACTIVE["Mailchimp"][0], notes=notes))
+    assert "member_rating, optin_ip, confirm_ip, latitude" in notes[0].reason
+
+
 def with_cell(name: str, column: str, value: str) -> str:
     """The case of *name* with another value in a column, which is added if it is not there."""
     header, row = csv.reader(io.StringIO(ACTIVE[name][0]))
