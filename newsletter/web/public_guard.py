@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import abort, request
+from werkzeug.routing import RequestRedirect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +38,13 @@ def guard(app: Flask, *, site_url: str) -> None:
     own = _DEFAULT_PORT.sub("", site.netloc)
     app.config["MAX_CONTENT_LENGTH"] = MAX_FORM_BYTES
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    app.url_map.merge_slashes = False  # it answers with a redirect, which leaving by one click must never meet
+    app.url_map.merge_slashes = False  # else `//` is answered with a redirect
+
+    @app.before_request
+    def redirect_nobody() -> None:
+        # Some paths of slashes alone would be, all the same. Whoever leaves by one click must never meet one.
+        if isinstance(request.routing_exception, RequestRedirect):
+            abort(404)
 
     @app.before_request
     def refuse_other_names() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
@@ -58,6 +59,7 @@ def listen(host: str, port: int) -> socket.socket:
 def serve(app: Callable[..., Iterable[bytes]], listening: socket.socket, stop: threading.Event) -> None:
     """Answer at *listening* until *stop* is set; who is being answered then is answered to the end."""
     sockets: dict[int, Any] = {}
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that somebody waits for a thread is no news
     server = create_server(
         app,
         map=sockets,

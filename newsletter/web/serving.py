@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Callable
@@ -33,6 +34,7 @@ def listen(port: int) -> socket.socket:
 def serve(app: Callable[..., Any], listening: socket.socket, stop: threading.Event) -> None:
     """Answer at *listening* until *stop* is set."""
     sockets: dict[int, Any] = {}
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # that somebody waits for a thread is no news
     # With a look ahead, whoever waits is told when nobody listens any more; its thread is wanted elsewhere.
     server = create_server(
         app, map=sockets, sockets=[listening], threads=THREADS, channel_request_lookahead=1, ident=""

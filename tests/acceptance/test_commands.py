@@ -172,12 +172,12 @@ def test_nobody_who_left_is_added_again_by_hand(workplace: Workplace) -> None:
 def test_a_column_of_the_list_does_not_overwrite_what_we_know(workplace: Workplace, tmp_path: Path) -> None:
     workplace.ready()
     listed = tmp_path / "list.csv"
-    listed.write_text("email,id,suppressed\nmallory@example.org,77,no\n")
+    listed.write_text("email,id,frozen\nmallory@example.org,77,no\n")
     workplace.done("subscribers", "import", str(listed), "--evidence", "x")
     shown = workplace.done("subscribers", "show", "mallory@example.org", "--json").data
     assert shown["id"] != "77"
     assert shown["suppressed"] is False
-    assert shown["fields"] == {"id": "77", "suppressed": "no"}
+    assert shown["fields"] == {"id": "77", "frozen": "no"}
 
 
 def _git(root: Path) -> None:

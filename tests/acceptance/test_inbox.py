@@ -358,7 +358,7 @@ def test_where_the_state_lives_in_git_it_is_saved_before_a_mail_moves(
         assert desk.poll() == {"known": 1, "reply": 1}
     workplace.done("state", "pull", str(root / "after.db"))
     assert desk.rows("SELECT count(*) FROM subscribers", "after.db") == [(3,)]
-    assert len(desk.rows("SELECT position FROM bookmarks", "after.db")) == 1
+    assert len(desk.rows("SELECT position FROM bookmarks WHERE name = 'inbox'", "after.db")) == 1
 
 
 def test_the_mailbox_goes_away_in_the_middle(desk: Desk) -> None:

@@ -145,7 +145,19 @@ def test_no_other_method_does_anything(house: House, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/nowhere", "/leave", "/leave/", "/leave//x", "/leave/x/y", "/assets/preview.js", "/assets/../words.toml"]
+    "path",
+    [
+        "/nowhere",
+        "//",
+        "///",
+        "//leave/x",
+        "/leave",
+        "/leave/",
+        "/leave//x",
+        "/leave/x/y",
+        "/assets/preview.js",
+        "/assets/../words.toml",
+    ],
 )
 def test_what_is_not_there_says_what_to_do(house: House, path: str) -> None:
     answer = house.get(path)

@@ -262,9 +262,11 @@ def test_a_server_is_not_waited_for_for_ever(postgres_url, monkeypatch):
 
 
 def test_who_stands_still_in_a_transaction_gives_back_what_others_wait_for(postgres_url, monkeypatch):
+    database = connect(postgres_url)
+    upgrade(database)  # which may take its time
+    database.close()
     monkeypatch.setattr(module, "_IDLE_S", 0.05)
     database = connect(postgres_url)
-    upgrade(database)
 
     def stand_still():
         with database.writing() as connection:
@@ -275,6 +277,9 @@ def test_who_stands_still_in_a_transaction_gives_back_what_others_wait_for(postg
     with pytest.raises(StoreError, match="stood still") as caught:
         stand_still()
     assert "again" in caught.value.hint
+    database.close()
+    monkeypatch.undo()
+    database = connect(postgres_url)
     enter(database, 1)
     database.close()
 
