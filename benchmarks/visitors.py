@@ -37,7 +37,7 @@ def visit(port: int, rate: float, asked: list[tuple[str, str, dict[str, str]]]) 
             at = start + number / rate
             time.sleep(max(0.0, at - time.perf_counter()))
             # As if by a proxy, for households of their own: one household may ask for a few mails only.
-            headers = {"X-Forwarded-For": f"2001:db8:{os.getpid() & 0xFFFF:x}:{number & 0xFFFF:x}::1"}
+            headers = {"X-Forwarded-For": f"2001:{number & 0xFFFF:x}:{os.getpid() & 0xFFFF:x}::1"}
             if method == "POST":
                 headers["Content-Type"] = "application/x-www-form-urlencoded"
             try:
