@@ -55,6 +55,12 @@ def mailbox_of(key: str) -> str:
     return f"{local.replace('.', '') if domain in _WITHOUT_DOTS else local}@{domain}"
 
 
+def beginning_of(mailbox: str) -> str:
+    """What all addresses that lead into *mailbox* begin with; without the signs that SQL's LIKE takes for any."""
+    local, _, domain = mailbox.rpartition("@")
+    return local[:1] if domain in _WITHOUT_DOTS else re.split("[%_]", local)[0]
+
+
 @lru_cache(maxsize=1 << 16)
 def _domain(domain: str) -> str | None:
     """*domain* in A-labels, or None if it can be nobody's."""

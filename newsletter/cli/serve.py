@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from time import monotonic
 
 import click
 
@@ -13,6 +14,7 @@ from newsletter.cli.output import say, with_newsletter
 from newsletter.errors import NewsletterError
 
 SOON_S, LATER_S = 2, 60  # until it is looked again for mails that wait; after one that could not leave
+FRESH_S = 60  # for so long mails are made as they were: of their texts, and the newest letter, as it was then
 
 
 @click.command()
@@ -47,10 +49,13 @@ def _mail(newsletter: Newsletter, stop: threading.Event) -> None:
     from newsletter.app.answering import Answering
 
     wait_s, said = SOON_S, ""
+    answering, since = Answering(newsletter), monotonic()
     while not stop.wait(wait_s):
         wait_s = LATER_S
         try:
-            Answering(newsletter).work_once(stop)
+            if monotonic() - since >= FRESH_S:
+                answering, since = Answering(newsletter), monotonic()
+            answering.work_once(stop)
             wait_s = SOON_S
         except NewsletterError as problem:
             if str(problem) != said:  # once, and not every minute

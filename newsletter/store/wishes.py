@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, insert, select
 
-from newsletter.audience.addresses import BadAddress, address_key, mailbox_of
+from newsletter.audience.addresses import BadAddress, address_key, beginning_of, mailbox_of
 from newsletter.audience.asking import APART, FORGOTTEN_AFTER, Asker, MailKind, WishKind, answer_to
 from newsletter.audience.columns import is_tag
 from newsletter.audience.consent import Evidence
@@ -123,7 +123,7 @@ def _are_many(quick: Quick) -> bool:
 def _mailed_as_another(quick: Quick, key: str, *, now: datetime) -> bool:
     """Whether a stranger's mail was sent, or will be sent, lately to another address of the same mailbox."""
     mailbox = mailbox_of(key)
-    pattern = f"{mailbox[0]}%{mailbox[mailbox.rindex('@') :]}"  # what all addresses of a mailbox have, and others too
+    pattern = f"{beginning_of(mailbox)}%{mailbox[mailbox.rindex('@') :]}"  # all addresses of it fit, and others too
     values = {"key": key, "pattern": pattern, "since": epoch(now - APART[MailKind.CONFIRM])}
     return any(mailbox_of(each) == mailbox for (each,) in quick.all(_LIKE, values))
 

@@ -107,6 +107,7 @@ def test_many_wishes_for_one_address_are_one_mail(store):
     [
         (("ana+1@example.org", "Ana+2@example.org", "ana@example.org"), 1),
         (("a.na@gmail.com", "an.a+x@gmail.com"), 1),
+        (("a%n_a@example.org", "a%n_a+x@example.org", "_a%@example.org", "_a%+y@example.org"), 2),
         (("a.na@example.org", "ana@example.org", "ana@example.net", "+ana@example.org", "+bea@example.org"), 5),
     ],
 )
