@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--evidence",
-    required=True,
+    default="",
     help="Where these people's consent comes from, in words, e.g. 'sign-up sheet, spring fair 2026'.",
 )
 @click.option(
@@ -68,6 +68,8 @@ def import_(
     Buttondown, listmonk, Kit and beehiiv are read as they are. Whoever left is never brought back. Running it again
     changes nothing. Example: newsletter subscribers import list.csv --evidence "sign-up sheet, spring fair 2026"
     """
+    if not (evidence.strip() or dry_run):
+        raise click.UsageError("Missing option '--evidence': where does these people's consent come from?")
     told = Told(
         status=_status(file, status),
         fields=frozenset(newsletter.settings.fields),

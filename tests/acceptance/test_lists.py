@@ -111,7 +111,9 @@ def test_a_dry_run_tells_what_the_real_one_does_and_does_nothing(started: Workpl
         "email,name,status\nnew@example.org,New,\nknown@example.org,Other,\ngone@example.org,,active\nbad@@x,,\n"
         "new@example.org,,left\n" + "".join(f"r{n}@example.org,,\n" for n in range(1500)) + "r3@example.org,,left\n",
     )
-    tried = started.done("subscribers", "import", new, *BROUGHT, "--dry-run", "--json")
+    tried = started.done("subscribers", "import", new, "--dry-run", "--json")
+    unproven = started.run("subscribers", "import", new, "--evidence", " ")
+    assert (unproven.exit_code, "where does these people's consent come from?" in unproven.stderr) == (2, True)
     assert "Nobody was entered" in tried.stderr
     assert kept(started) == before
     real = started.done("subscribers", "import", new, *BROUGHT, "--json")
