@@ -43,7 +43,7 @@ def _block(part: Part, *, is_second: bool) -> str:
     match part:
         case Heading(level=level, runs=runs):
             words = inline(_on_one_line(runs))
-            return "#" * min(max(level, 2), 6) + " " + re.sub(r"#(?=#*$)", r"\\#", words)
+            return "#" * min(max(level, 2), 6) + " " + re.sub(r"(?<!\\)#(?=#*$)", r"\\#", words)
         case Paragraph(runs=runs):
             return inline(runs)
         case Code(text=text):

@@ -125,12 +125,8 @@ def _worked_out(
 
 def pepper(connection: Connection) -> bytes:
     """The key of this database's address hashes."""
-    row = within(connection).first(_PEPPER, {})
-    assert row is not None
-    return bytes(row[0])
-
-
-_PEPPER = select(instance.c.pepper)
+    found: bytes = connection.execute(select(instance.c.pepper)).scalar_one()
+    return found
 
 
 def address_hash(address_key: str, *, pepper: bytes) -> bytes:

@@ -267,7 +267,12 @@ class Life(RuleBasedStateMachine):
 def test_whatever_happens_nobody_who_left_is_mailed_unless_they_came_back_themselves(store, tmp_path):
     store.enter(entry("a-row-that-is-deleted-before-anything-happens"))
     hurry = "PRAGMA synchronous = OFF" if store.db.is_sqlite else "SET synchronous_commit = off"
-    event.listen(store.db.engine, "connect", lambda raw, _: raw.cursor().execute(hurry))  # nobody pulls a plug here
+
+    def hurried(raw, _):  # nobody pulls a plug here
+        raw.cursor().execute(hurry)
+        raw.commit()
+
+    event.listen(store.db.engine, "connect", hurried)
     store.db.engine.dispose()
     Life.store, Life.folder = store, tmp_path
     run_state_machine_as_test(
